@@ -1,0 +1,25 @@
+# Everything comes from Debian 12. The order matters: gRPC's package needs Threads and Protobuf first.
+
+find_package(Threads REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(fmt CONFIG REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
+find_package(yaml-cpp CONFIG REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_path(WEIR_CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
+if(WEIR_TESTS OR WEIR_BENCH)
+  find_package(GTest CONFIG REQUIRED)
+endif()
+
+# Header-only use of Asio, Beast and Boost.System; no compiled Boost library is linked.
+add_library(weir_boost INTERFACE)
+target_link_libraries(weir_boost INTERFACE Boost::headers Threads::Threads)
+target_compile_definitions(
+  weir_boost INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE
+                       BOOST_ERROR_CODE_HEADER_ONLY)
+
+add_library(weir_cli11 INTERFACE)
+target_include_directories(weir_cli11 SYSTEM INTERFACE "${WEIR_CLI11_INCLUDE}")

@@ -1,0 +1,64 @@
+# One CMake target per folder. A target links only what the layering table (tests/tidy) allows its
+# folder to depend on, so a forbidden dependency fails at link time as well as in the include scan.
+
+# weir_library(<plane> <folder> [DEPS ...] [EXTERNAL ...])
+# Sources: every .cc directly in the current folder, except *_main.cc. Alias: weir::<plane>::<folder>.
+function(weir_library plane folder)
+  cmake_parse_arguments(ARG "" "" "DEPS;EXTERNAL" ${ARGN})
+  set(target "weir_${plane}_${folder}")
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  list(FILTER sources EXCLUDE REGEX "main\\.cc$")
+  if(sources)
+    add_library(${target} STATIC ${sources})
+    set(scope PUBLIC)
+    target_link_libraries(${target} PRIVATE weir_warnings)
+  else()
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(${target} ${scope} "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${target} ${scope} weir_boost fmt::fmt ${ARG_DEPS} ${ARG_EXTERNAL})
+  add_library(weir::${plane}::${folder} ALIAS ${target})
+endfunction()
+
+# weir_binary(<name> MAIN <file> DEPS ...): an executable in <build>/bin.
+function(weir_binary name)
+  cmake_parse_arguments(ARG "" "" "MAIN;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_MAIN})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_compile_definitions(${name} PRIVATE WEIR_VERSION="${PROJECT_VERSION}")
+  target_link_libraries(${name} PRIVATE weir_warnings ${ARG_DEPS})
+endfunction()
+
+# weir_test(<name> LABEL <label> DIR <folder below tests/> DEPS ...)
+# One binary from every *_test.cc below DIR; one ctest entry per binary.
+function(weir_test name)
+  cmake_parse_arguments(ARG "" "LABEL;DIR" "DEPS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${ARG_DIR}/*_test.cc")
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  # Tests are compiled more often than they run; optimising them would double the cold build.
+  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_options(${name} PRIVATE -O0 -UNDEBUG)
+  endif()
+  target_compile_definitions(${name} PRIVATE WEIR_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                                             WEIR_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_link_libraries(${name} PRIVATE weir_warnings ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT 300)
+endfunction()
+
+# weir_fuzz(<subject> DEPS ...): tests/fuzz/<subject>_fuzz.cc as a libFuzzer program.
+function(weir_fuzz subject)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  if(NOT WEIR_FUZZ)
+    return()
+  endif()
+  add_executable(${subject}_fuzz "${PROJECT_SOURCE_DIR}/tests/fuzz/${subject}_fuzz.cc")
+  target_compile_options(${subject}_fuzz PRIVATE -fsanitize=fuzzer)
+  target_link_options(${subject}_fuzz PRIVATE -fsanitize=fuzzer)
+  target_link_libraries(${subject}_fuzz PRIVATE weir_warnings ${ARG_DEPS})
+endfunction()

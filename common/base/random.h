@@ -1,0 +1,40 @@
+#pragma once
+// Randomness as an argument. SeededRandom is deterministic (xoshiro256**, Blackman and Vigna 2018);
+// SystemRandom is for ids and handshake bytes.
+// Threading: one object per thread. Lifetime: outlives its users.
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace weir {
+
+class Random {
+ public:
+  virtual ~Random() = default;
+  virtual std::uint64_t next() = 0;
+
+  /// Uniform in [0, bound); bound > 0.
+  std::uint64_t below(std::uint64_t bound);
+  void fill(std::span<std::uint8_t> out);
+  /// Lower-case base-32 text (Crockford's alphabet) of `length` characters, 5 bits each.
+  std::string token(std::size_t length);
+};
+
+class SeededRandom final : public Random {
+ public:
+  explicit SeededRandom(std::uint64_t seed);
+  std::uint64_t next() override;
+
+ private:
+  std::array<std::uint64_t, 4> state_;
+};
+
+/// The kernel's generator (getrandom(2)).
+class SystemRandom final : public Random {
+ public:
+  std::uint64_t next() override;
+};
+
+}  // namespace weir

@@ -1,0 +1,202 @@
+#include "common/base/stream_key.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace weir {
+namespace {
+
+Error invalid(std::string message) {
+  return make_error(boost::system::errc::invalid_argument, std::move(message), Side::kClient);
+}
+
+std::optional<Error> check_part(std::string_view what, std::string_view part, bool slashes) {
+  if (part.empty()) return invalid(fmt::format("{} is empty", what));
+  if (part.size() > kStreamKeyBytesMax)
+    return invalid(fmt::format("{} has {} bytes, more than {}", what, part.size(), kStreamKeyBytesMax));
+  for (const char c : part) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) return invalid(fmt::format("{} holds a control character", what));
+    if (c == '/' && !slashes) return invalid(fmt::format("{} holds a slash", what));
+  }
+  std::size_t start = 0;
+  while (start <= part.size()) {
+    const std::size_t end = std::min(part.find('/', start), part.size());
+    const std::string_view element = part.substr(start, end - start);
+    if (element.empty()) return invalid(fmt::format("{} has an empty path element", what));
+    if (element == "." || element == "..")
+      return invalid(fmt::format("{} holds the path element '{}'", what, element));
+    start = end + 1;
+  }
+  return std::nullopt;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return out;
+}
+
+/// Value of `name` in a query with the separators SRS accepts: & && ; ,
+std::optional<std::string> query_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find_first_of("&;,"), query.size());
+    const std::string_view pair = query.substr(0, end);
+    if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=' &&
+        pair.size() > name.size() + 1)
+      return percent_decode(pair.substr(name.size() + 1));
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+  return std::nullopt;
+}
+
+/// Path elements and queries of one string, split at '/' and at the query marks '?' and '#'. A query ends
+/// at the next slash when `query_ends_at_slash` (the FMLE form `app?k=v/stream`).
+struct PathAndQuery {
+  std::vector<std::string> elements;
+  std::string query;  ///< all query parts joined by '&'
+};
+
+void append_path(PathAndQuery& out, std::string_view text) {
+  bool in_query = false;
+  std::string element;
+  const auto finish_element = [&] {
+    if (!element.empty()) out.elements.push_back(percent_decode(element));
+    element.clear();
+  };
+  for (const char c : text) {
+    if (c == '/' ) {
+      finish_element();
+      in_query = false;
+    } else if (c == '?' || c == '#') {
+      if (!out.query.empty()) out.query += '&';
+      in_query = true;
+    } else if (in_query) {
+      out.query += c;
+    } else {
+      element += c;
+    }
+  }
+  finish_element();
+}
+
+/// `host`, `host:port`, `[v6]`, `[v6]:port` without the port and the brackets.
+std::string_view host_of_authority(std::string_view authority) {
+  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos)
+    authority.remove_prefix(at + 1);
+  if (authority.starts_with('[')) {
+    const std::size_t close = authority.find(']');
+    return close == std::string_view::npos ? authority : authority.substr(1, close - 1);
+  }
+  return authority.substr(0, std::min(authority.find(':'), authority.size()));
+}
+
+/// SRS writes the vhost into the app as "app...vhost...name"; it means "?vhost=name".
+std::string replace_vhost_dots(std::string_view text) {
+  static constexpr std::string_view kMark = "...vhost...";
+  std::string out(text);
+  for (std::size_t at = out.find(kMark); at != std::string::npos; at = out.find(kMark))
+    out.replace(at, kMark.size(), "?vhost=");
+  return out;
+}
+
+}  // namespace
+
+VhostRules::VhostRules(std::vector<std::string> known) : known_(std::move(known)) {
+  for (std::string& host : known_) host = lower(host);
+  std::ranges::sort(known_);
+}
+
+std::string VhostRules::resolve(std::string_view host) const {
+  std::string name = lower(host);
+  return std::ranges::binary_search(known_, name) ? name : std::string(kDefaultVhost);
+}
+
+std::string percent_decode(std::string_view text) {
+  const auto digit = [](char c) -> int {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+  };
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
+      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+Result<StreamKey> make_stream_key(std::string_view vhost, std::string_view app,
+                                  std::string_view stream) {
+  StreamKey key;
+  key.vhost_ = vhost.empty() ? std::string(kDefaultVhost) : std::string(vhost);
+  if (key.vhost_ != kDefaultVhost) key.vhost_ = lower(key.vhost_);
+  key.app_ = app.empty() ? kDefaultApp : app;
+  key.stream_ = stream;
+  if (auto error = check_part("vhost", key.vhost_, false)) return *error;
+  if (auto error = check_part("app", key.app_, true)) return *error;
+  if (auto error = check_part("stream name", key.stream_, false)) return *error;
+  key.text_ = fmt::format("{}/{}/{}", key.vhost_, key.app_, key.stream_);
+  if (key.text_.size() > kStreamKeyBytesMax)
+    return invalid(
+        fmt::format("stream key has {} bytes, more than {}", key.text_.size(), kStreamKeyBytesMax));
+  return key;
+}
+
+Result<StreamKey> parse_stream_key(std::string_view text) {
+  const std::size_t last = text.rfind('/');
+  if (last == std::string_view::npos || last == 0)
+    return invalid(fmt::format("'{}' is not a stream: write app/stream or vhost/app/stream", text));
+  const std::size_t first = text.find('/');
+  if (first == last) return make_stream_key({}, text.substr(0, last), text.substr(last + 1));
+  return make_stream_key(text.substr(0, first), text.substr(first + 1, last - first - 1),
+                         text.substr(last + 1));
+}
+
+Result<StreamKey> stream_key_from_rtmp(std::string_view tc_url, std::string_view app,
+                                       std::string_view name, const VhostRules& vhosts) {
+  for (const std::string_view part : {tc_url, app, name}) {
+    if (part.size() > kStreamNameBytesMax)
+      return invalid(fmt::format("a URL part has {} bytes, more than {}", part.size(),
+                                 kStreamNameBytesMax));
+  }
+  const std::string url = replace_vhost_dots(tc_url);
+  std::string_view rest = url;
+  if (const std::size_t scheme = rest.find("://"); scheme != std::string_view::npos)
+    rest.remove_prefix(scheme + 3);
+  const std::size_t authority_end = std::min(rest.find_first_of("/?#"), rest.size());
+  const std::string_view host = host_of_authority(rest.substr(0, authority_end));
+
+  PathAndQuery parsed;
+  append_path(parsed, rest.substr(authority_end));
+  if (parsed.elements.empty()) append_path(parsed, replace_vhost_dots(app));
+  append_path(parsed, replace_vhost_dots(name));
+  std::erase(parsed.elements, std::string("_definst_"));
+  if (parsed.elements.empty()) return invalid("the URL names no stream");
+
+  std::string stream = std::move(parsed.elements.back());
+  parsed.elements.pop_back();
+  std::string app_path;
+  for (const std::string& element : parsed.elements) {
+    if (!app_path.empty()) app_path += '/';
+    app_path += element;
+  }
+  std::string vhost(host);
+  if (auto value = query_value(parsed.query, "vhost")) vhost = std::move(*value);
+  else if (auto domain = query_value(parsed.query, "domain")) vhost = std::move(*domain);
+  return make_stream_key(vhosts.resolve(vhost), app_path, stream);
+}
+
+}  // namespace weir

@@ -1,0 +1,87 @@
+#pragma once
+// The name of a stream, normalised in this one place for every plane and protocol.
+//
+// Purpose: a key is `vhost/app/stream`. Two clients that mean the same stream get the same key, however
+// their URLs spell it; tokens and other query parts are never in a key. The rules are those that SRS
+// applies (handbook of the protocol: docs/protocols/rtmp.md, "identity").
+// Threading: pure functions and values.
+
+#include <compare>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace weir {
+
+inline constexpr std::string_view kDefaultVhost = "__defaultVhost__";
+inline constexpr std::string_view kDefaultApp = "__defaultApp__";
+/// Longest accepted tcUrl, app and stream name on the wire, in bytes, each.
+inline constexpr std::size_t kStreamNameBytesMax = 2048;
+/// Longest key, in bytes.
+inline constexpr std::size_t kStreamKeyBytesMax = 1024;
+
+/// The virtual hosts that are kept apart. A host or `vhost=` that is not listed means the default one,
+/// as SRS resolves it, so that rtmp://ingest.example.com and rtmp://192.0.2.1 name the same stream.
+/// The control plane owns the list and tells it to every forwarder.
+class VhostRules {
+ public:
+  VhostRules() = default;
+  explicit VhostRules(std::vector<std::string> known);
+  /// Lower-cased `host` when listed, else the default vhost.
+  std::string resolve(std::string_view host) const;
+  const std::vector<std::string>& known() const { return known_; }
+
+ private:
+  std::vector<std::string> known_;  ///< lower case, sorted
+};
+
+class StreamKey {
+ public:
+  StreamKey() = default;
+  const std::string& vhost() const { return vhost_; }
+  /// May contain slashes, never leading or trailing ones.
+  const std::string& app() const { return app_; }
+  const std::string& stream() const { return stream_; }
+  /// "vhost/app/stream"
+  const std::string& str() const { return text_; }
+  bool empty() const { return text_.empty(); }
+  bool operator==(const StreamKey& other) const { return text_ == other.text_; }
+  std::strong_ordering operator<=>(const StreamKey& other) const { return text_ <=> other.text_; }
+
+ private:
+  friend Result<StreamKey> make_stream_key(std::string_view, std::string_view, std::string_view);
+  std::string vhost_, app_, stream_, text_;
+};
+
+inline const std::string& format_as(const StreamKey& key) { return key.str(); }
+
+/// From parts that are already free of queries and percent signs. Errors (invalid_argument, side
+/// kClient): an empty stream, control characters, "." or ".." as a path element, over-long parts.
+Result<StreamKey> make_stream_key(std::string_view vhost, std::string_view app,
+                                  std::string_view stream);
+
+/// From text `vhost/app/stream`, `app/stream` (default vhost), as operators and the API write it.
+/// The first element is taken for a vhost only when at least three are given.
+Result<StreamKey> parse_stream_key(std::string_view text);
+
+/// What an RTMP client says: `tc_url` and `app` of its connect command, `name` of publish or play,
+/// as received. `app` is used only where tc_url has no path. Percent-decoding is done once, after
+/// the query parts are cut off.
+Result<StreamKey> stream_key_from_rtmp(std::string_view tc_url, std::string_view app,
+                                       std::string_view name, const VhostRules& vhosts);
+
+/// Decodes %XX once; malformed escapes stay as they are (as SRS and browsers treat them).
+std::string percent_decode(std::string_view text);
+
+}  // namespace weir
+
+template <>
+struct std::hash<weir::StreamKey> {
+  std::size_t operator()(const weir::StreamKey& key) const noexcept {
+    return std::hash<std::string>{}(key.str());
+  }
+};

@@ -1,0 +1,74 @@
+#pragma once
+// RelaySession: one client's use of the forwarder, as a sans-IO state machine over two legs.
+//
+// Purpose: the seam between protocol logic (relay/) and sockets (io/). A session is given bytes, facts
+// and the time; it asks for sends, dials, timers and closes through SessionIo. It knows no socket, no
+// thread and no clock. The driver (io/session_driver.h) owns both sockets and one timer.
+//
+// Rules of the seam:
+//  - SessionIo calls only record; they never call back into the session. The driver acts when the
+//    session's function has returned; after calls made at another time (a resolver's answer) it acts in
+//    work that it posts to itself. send_view() is for on_bytes() only.
+//  - send_view(): the bytes stay valid until the function that received them as input returns; the
+//    driver gathers all sends of one call into one sendmsg() per leg, and copies only what the socket
+//    does not take. send_copy(): bytes the session made up; the driver copies them at once.
+//  - While a leg's unsent queue is above its mark the driver stops reading the *other* leg, so a session
+//    never sees backpressure; output that it originates itself is small and bounded.
+// Threading: all calls on the worker's thread. Lifetime: the driver owns the session and is its SessionIo,
+// handed to the session's constructor and valid as long as the session lives. After finish() every call is
+// ignored.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/base/clock.h"
+#include "dataplane/routing/route.h"
+
+namespace weir::relay {
+
+enum class Leg { kClient, kOrigin };
+
+enum class CloseMode {
+  kFlush,  ///< send what is queued (bounded time), then FIN
+  kAbort,  ///< drop at once, RST
+};
+
+class SessionIo {
+ public:
+  virtual ~SessionIo() = default;
+  virtual void send_view(Leg leg, std::span<const std::uint8_t> bytes) = 0;
+  virtual void send_copy(Leg leg, std::span<const std::uint8_t> bytes) = 0;
+  /// Opens the origin leg; answered by on_origin_connected() or on_leg_closed(kOrigin).
+  /// At most one origin leg at a time.
+  virtual void dial(std::string_view endpoint) = 0;
+  virtual void close(Leg leg, CloseMode mode) = 0;
+  /// Replaces the session's one timer; on_timer() is called at or after it. nullopt = none.
+  virtual void wake_at(std::optional<MonotonicTime> when) = 0;
+  /// The session is over: the driver flushes and closes both legs, then destroys it.
+  virtual void finish(std::string_view reason) = 0;
+};
+
+enum class LegEnd {
+  kFin,          ///< orderly end
+  kReset,
+  kRefused,      ///< dial only
+  kUnreachable,  ///< dial only
+  kTimedOut,     ///< user timeout of the kernel
+};
+
+class RelaySession {
+ public:
+  virtual ~RelaySession() = default;
+  virtual void on_start(MonotonicTime now) = 0;
+  virtual void on_bytes(Leg leg, MonotonicTime now, std::span<const std::uint8_t> bytes) = 0;
+  virtual void on_origin_connected(MonotonicTime now) = 0;
+  virtual void on_leg_closed(Leg leg, LegEnd end, MonotonicTime now) = 0;
+  virtual void on_timer(MonotonicTime now) = 0;
+  /// The forwarder shuts down: tell the client if the protocol can, then finish().
+  virtual void on_shutdown(MonotonicTime now) = 0;
+};
+
+}  // namespace weir::relay

@@ -1,0 +1,40 @@
+#pragma once
+// What a forwarder needs to dial, and how fresh it is. Threading: plain values.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/stream_key.h"
+
+namespace weir::routing {
+
+enum class OriginKind { kGeneric, kNginxRtmp, kSrs };
+enum class PlacementState { kBound, kPublishing, kOrphaned };
+
+/// The owner of a stream. Forwarders discard any route whose epoch is older than one they have seen.
+struct Route {
+  OriginId origin;
+  IncarnationId incarnation;
+  std::vector<std::string> rtmp_endpoints;  ///< host:port, best first; never empty
+  OriginKind origin_kind = OriginKind::kGeneric;
+  Epoch epoch;
+  Revision revision;
+  PlacementState state = PlacementState::kBound;
+  /// Session that publishes; empty when the holder is no client session.
+  SessionId holder_session;
+};
+
+/// Present route of a stream, or none when it is not placed.
+struct RouteUpdate {
+  StreamKey stream;
+  std::optional<Route> route;
+  Revision revision;
+};
+
+enum class Intent { kPublish, kPlay };
+
+enum class ContactOutcome { kAnswered, kRefused, kReset, kTimedOut, kUnreachable };
+
+}  // namespace weir::routing
