@@ -1,0 +1,41 @@
+#pragma once
+// What an operator or the control plane can change about RTMP sessions. Fixed limits: session_limits.h.
+// Threading: plain values. Lifetime: outlives the sessions made with it.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+
+namespace weir::relay {
+
+/// What a forwarder says of itself in connect's `_result`, before it knows the origin (handbook of the
+/// protocol: docs/protocols/rtmp.md, "connect"). It must be true for every origin of the pool.
+struct ConnectProfile {
+  std::string server_version = "FMS/3,5,3,888";
+  double capabilities = 127;
+};
+
+struct RtmpSessionConfig {
+  /// How long an encoder is held after `publish` while no origin takes it.
+  Duration publish_hold = std::chrono::seconds(15);
+  /// How long a player waits for a stream that nobody publishes; zero = as long as it stays.
+  Duration play_wait = Duration::zero();
+  /// TCP and handshake of a dial to an origin.
+  Duration dial_timeout = std::chrono::seconds(1);
+  /// Replace swfUrl of a publisher's connect by `weir:<forwarder>/<session>/<epoch>`.
+  bool origin_tag = true;
+  ConnectProfile connect_profile;
+};
+
+/// Who this session is.
+struct SessionIdentity {
+  ForwarderId forwarder;
+  SessionId session;  ///< unique across restarts of the forwarder
+  std::string client_address;
+  WallTime connected_at{};
+};
+
+}  // namespace weir::relay
