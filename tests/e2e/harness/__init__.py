@@ -1,0 +1,1 @@
+"""Starts real clusters (control plane, forwarders, agent, nginx-rtmp, ffmpeg) for end-to-end tests."""

@@ -1,0 +1,64 @@
+#pragma once
+// FakeSessionIo: records what a RelaySession asks of its driver, per leg and in order.
+//
+// Each dial() opens a new origin leg; bytes sent to the origin are kept by leg, so that a test can see
+// what the second origin got. Views are copied when they are sent, which is what makes a view that is
+// used too late visible under the address sanitizer.
+// Threading: one thread. Lifetime: outlives the session under test.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataplane/relay/relay_session.h"
+
+namespace weir::test {
+
+class FakeSessionIo final : public relay::SessionIo {
+ public:
+  enum class LegState { kNone, kDialing, kOpen, kFlushed, kAborted };
+  struct OriginLeg {
+    std::string endpoint;
+    std::vector<std::uint8_t> sent;
+    LegState state = LegState::kDialing;
+  };
+
+  void send_view(relay::Leg leg, std::span<const std::uint8_t> bytes) override;
+  void send_copy(relay::Leg leg, std::span<const std::uint8_t> bytes) override;
+  void dial(std::string_view endpoint) override;
+  void close(relay::Leg leg, relay::CloseMode mode) override;
+  void wake_at(std::optional<MonotonicTime> when) override { wake_ = when; }
+  void finish(std::string_view reason) override;
+
+  /// Bytes sent to the client that were not taken before.
+  std::vector<std::uint8_t> take_client_bytes();
+  /// Bytes sent on the present origin leg that were not taken before.
+  std::vector<std::uint8_t> take_origin_bytes();
+
+  const std::vector<std::uint8_t>& client_sent() const { return client_sent_; }
+  const std::vector<OriginLeg>& origin_legs() const { return origin_legs_; }
+  /// The origin leg is being dialled or open.
+  bool origin_leg_live() const;
+  /// Marks the present leg as connected, or as closed by the peer.
+  void set_origin_state(LegState state);
+  std::optional<MonotonicTime> wake() const { return wake_; }
+  const std::optional<std::string>& finished() const { return finished_; }
+  /// Bytes handed over by send_view() and by send_copy().
+  std::uint64_t viewed_bytes() const { return viewed_bytes_; }
+  std::uint64_t copied_bytes() const { return copied_bytes_; }
+
+ private:
+  void append(relay::Leg leg, std::span<const std::uint8_t> bytes);
+
+  std::vector<std::uint8_t> client_sent_;
+  std::size_t client_taken_ = 0;
+  std::vector<OriginLeg> origin_legs_;
+  std::size_t origin_taken_ = 0;
+  std::optional<MonotonicTime> wake_;
+  std::optional<std::string> finished_;
+  std::uint64_t viewed_bytes_ = 0;
+  std::uint64_t copied_bytes_ = 0;
+};
+
+}  // namespace weir::test
