@@ -1,0 +1,98 @@
+#pragma once
+// Membership: which origins live, from what agents, probes and forwarders say (design 6, 9).
+//
+// A pure state machine: events and `now` in, effects out. Reasons for the rules, the mass-expiry
+// guard above all, are in docs/adr/0005-liveness.md. `now` never goes back. Cost: an event costs
+// O(origins that change), a message of an agent O(1). Threading: one thread. Lifetime:
+// self-contained; an origin is kept until origin_removed.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "controlplane/membership/effects.h"
+#include "controlplane/membership/limits.h"
+#include "controlplane/model/origin.h"
+
+namespace weir::membership {
+
+/// An origin as its agent sees it: in a hello, or later by itself.
+struct SeenOrigin {
+  OriginId origin;
+  bool running = true;          ///< a process serves it
+  bool probe_answered = false;  ///< the last protocol probe was answered
+};
+
+/// What the store said about an origin that was upserted.
+struct RegisteredOrigin {
+  OriginId origin;  ///< as the store names it (an id that was taken has a suffix)
+  IncarnationId incarnation;
+  AgentId agent;                ///< empty = static
+  bool probe_answered = false;  ///< agents: as seen; static ones start as suspects and are probed
+};
+
+enum class ProbeOutcome : std::uint8_t { kAnswered, kFailed };
+/// kUnreachable (no route from there) penalises the pair but is evidence against the forwarder
+/// only.
+enum class DialOutcome : std::uint8_t { kAnswered, kRefused, kReset, kTimedOut, kUnreachable };
+
+class Membership {
+ public:
+  // --- origins
+  Effects origin_registered(const RegisteredOrigin& origin, MonotonicTime now);
+  void origin_removed(const OriginId& origin);
+
+  // --- agents
+  /// A hello: `origins` is complete. Gives an AdmitWanted for each that runs.
+  Effects agent_attached(const AgentId& agent, const std::vector<SeenOrigin>& origins,
+                         MonotonicTime now);
+  /// A sighting after the hello.
+  Effects origin_seen(const AgentId& agent, const SeenOrigin& origin, MonotonicTime now);
+  /// Any message on the agent's stream, before what it says is given to the calls below.
+  Effects agent_message(const AgentId& agent, MonotonicTime now);
+  /// The stream of the agent's newest attach ended.
+  Effects agent_detached(const AgentId& agent, MonotonicTime now);
+  /// `reason` is kProcessGone or kProbesFailed.
+  Effects agent_verdict(const OriginId& origin, const IncarnationId& incarnation, Reason reason,
+                        Duration evidence_age, MonotonicTime now);
+
+  // --- probes of this replica (ProbeWanted)
+  Effects probe_result(const OriginId& origin, ProbeOutcome outcome, MonotonicTime now);
+
+  // --- forwarders
+  void forwarder_attached(const ForwarderId& forwarder);
+  Effects forwarder_detached(const ForwarderId& forwarder, MonotonicTime now);
+  /// It had bytes from these incarnations in the last 2 s.
+  void forwarder_active(const ForwarderId& forwarder,
+                        const std::vector<IncarnationId>& incarnations, MonotonicTime now);
+  Effects dial_result(const ForwarderId& forwarder, const IncarnationId& incarnation,
+                      DialOutcome outcome, MonotonicTime now);
+
+  // --- time
+  std::optional<MonotonicTime> next_deadline() const;
+  Effects tick(MonotonicTime now);
+
+  // --- reading
+  struct Status {
+    IncarnationId incarnation;
+    AgentId agent;
+    model::OriginState state = model::OriginState::kSuspect;
+    Reason reason = Reason::kNone;
+  };
+  std::optional<Status> status(const OriginId& origin) const;
+  /// Share of recent dials that failed, 0..1, of any forwarder.
+  double error_rate(const OriginId& origin, MonotonicTime now) const;
+  /// Incarnations that this forwarder cannot reach for now.
+  std::vector<IncarnationId> penalized(const ForwarderId& forwarder, MonotonicTime now) const;
+  std::vector<ForwarderId> penalized_forwarders(const OriginId& origin, MonotonicTime now) const;
+  bool verdicts_frozen() const;
+};
+
+}  // namespace weir::membership
