@@ -26,7 +26,6 @@ struct ServerOptions {
   std::string flag = "--listen";  ///< what errors name
   Secret token;                   ///< empty = every caller is accepted
   bool insecure = false;          ///< allow an address beyond loopback without token
-  bool reflection = true;
 };
 
 class Server {
