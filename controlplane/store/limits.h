@@ -3,20 +3,30 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 namespace weir::store {
 
 using namespace std::chrono_literals;
 
-inline constexpr auto kOrphanKept = 15s;           ///< a reconnecting encoder finds its origin
-inline constexpr auto kSettlingFirst = 3s;         ///< length of settling when nobody extends it
+inline constexpr auto kOrphanKept = 15s;    ///< a reconnecting encoder finds its origin
+inline constexpr auto kSettlingFirst = 3s;  ///< length of settling when nobody extends it
 inline constexpr auto kSettlingExtension = 1s;
 inline constexpr auto kSettlingMax = 10s;
-inline constexpr auto kRenewalExpiry = 3s;         ///< a forwarder that is silent for longer
-inline constexpr auto kRenewalGrace = 3s;          ///< after settling, an absent renewal means nothing
-inline constexpr auto kIdleEvidenceAgeMax = 1s;    ///< of a takeover because the holder is idle
-inline constexpr auto kTakeoverPause = 5s;         ///< at most one takeover per stream in this time
+inline constexpr auto kRenewalExpiry = 3s;  ///< a forwarder that is silent for longer
+inline constexpr auto kRenewalGrace = 3s;   ///< after settling, an absent renewal means nothing
+inline constexpr auto kIdleEvidenceAgeMax = 1s;  ///< of a takeover because the holder is idle
+inline constexpr auto kTakeoverPause = 5s;       ///< at most one takeover per stream in this time
 inline constexpr auto kLastEpochKept = std::chrono::hours(24);
+inline constexpr auto kExternalKept = 60s;  ///< a scheduler's bind that nobody publishes to
+inline constexpr auto kDeadOriginKept = std::chrono::hours(24);  ///< unused, after its verdict
+inline constexpr auto kStallSeen = 1s;           ///< a store that slept longer missed renewals
+inline constexpr auto kRenewalRemembered = 60s;  ///< after its expiry: to know when it was
+/// Streams whose last epoch is remembered; beyond, the oldest go, and claims below them are
+/// refused.
+inline constexpr std::size_t kLastEpochsMax = 2'000'000;
+/// Generations are microseconds of the calendar; nothing honest is above this (year 148,000).
+inline constexpr std::uint64_t kGenerationMax = std::uint64_t{1} << 62;
 inline constexpr std::size_t kVerdictBytesMax = 128;
 
 static_assert(kSettlingExtension < kSettlingFirst && kSettlingFirst < kSettlingMax);

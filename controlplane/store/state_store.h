@@ -1,14 +1,18 @@
 #pragma once
 // StateStore: who owns a stream, which incarnations live, what operators ordered (design 4).
 //
-// Purpose: one interface for the embedded store and for Redis. Each verb is one atomic step; callers
-// never read, modify and write. The rules are those of docs/adr/0004 (ownership) and are checked by one
-// conformance suite (tests/conformance) on every implementation.
+// Purpose: one interface for the embedded store and for Redis. Each verb is one atomic step;
+// callers never read, modify and write. The rules are those of docs/adr/0004 (ownership) and are
+// checked by one conformance suite (tests/conformance) on every implementation.
 //
-// Threading: every call and every completion on the executor's one thread. A completion is never run
-// inside the call that caused it.
-// Lifetime: the store outlives its callers' pending completions; verbs pending at destruction are
-// completed with kUnavailable.
+// Threading: every call and every completion on the executor's one thread. A completion is never
+// run inside the call that caused it. Lifetime: a verb that was called is answered once, also when
+// the store goes before the answer is delivered: with its result when that is known, else with
+// kUnavailable. Feeds end with the store.
+//
+// History: every verb answers kHistoryLost while the generation is missing, and when its caller
+// names a revision, or an epoch, that this store has not yet reached. The caller then raises the
+// generation above everything it knows, and restores.
 
 #include <chrono>
 #include <cstdint>
@@ -76,11 +80,11 @@ struct AcquireRequest {
 };
 
 enum class AcquireOutcome {
-  kBound,         ///< new epoch for this holder (unplaced, orphaned, owner dead, taken over)
-  kSame,          ///< this holder had it already
-  kHeld,          ///< another live holder; `placement` is his, nothing changed
-  kNoCandidate,   ///< no candidate is alive; nothing changed
-  kStaleEvidence, ///< a takeover whose evidence does not hold (any more); nothing changed
+  kBound,          ///< new epoch for this holder (unplaced, orphaned, owner dead, taken over)
+  kSame,           ///< this holder had it already
+  kHeld,           ///< another live holder; `placement` is his, nothing changed
+  kNoCandidate,    ///< no candidate is alive; nothing changed
+  kStaleEvidence,  ///< a takeover whose evidence does not hold (any more); nothing changed
 };
 
 struct AcquireResult {
@@ -88,14 +92,28 @@ struct AcquireResult {
   std::optional<model::Placement> placement;
   std::optional<model::Placement> displaced;  ///< what the stream had before, when it changed
   MonotonicTime store_time{};
-  bool new_origin = false;                    ///< kBound: a candidate was used
+  bool new_origin = false;  ///< kBound: a candidate was used
 };
 
-/// For confirm, release, repoint, expire_orphan: names what the caller believes.
+/// For confirm, release, orphan, repoint, claim: names what the caller believes. A verb changes
+/// nothing when the placement differs.
 struct HolderRef {
   StreamKey stream;
   model::Holder holder;
-  Epoch epoch;
+  Epoch epoch;  ///< release only: unset = "this holder has ended, whatever epoch it was given"
+};
+
+/// A placement whose holder is gone without having released it (design 4).
+struct OrphanRequest {
+  HolderRef held;
+  enum class Evidence {
+    kUnknown,      ///< its forwarder, asked after the placement was read, does not know the session
+    kRenewalGone,  ///< its forwarder's renewal has expired (read inside the verb), and a complete
+                   ///< snapshot of the origin taken after that lacks the tag, or the incarnation is
+                   ///< dead
+  } evidence = Evidence::kUnknown;
+  /// kRenewalGone: how long ago that snapshot was taken; nullopt = there is none.
+  std::optional<Duration> snapshot_age;
 };
 
 struct Changed {
@@ -104,7 +122,8 @@ struct Changed {
 };
 
 struct RestoreRequest {
-  model::Placement held;  ///< stream, origin, incarnation, holder, epoch, state are read
+  /// stream, origin, incarnation, holder, epoch, state are read; bind_time and verdict when known
+  model::Placement held;
 };
 
 struct ClaimRequest {
@@ -184,40 +203,54 @@ class StateStore {
 
   // --- generations (design 3, loss of history)
   virtual void read_generation(Done<GenerationState> done) = 0;
-  /// Compare-and-set from `seen` to max(at_least, the store's clock in microseconds) + 1, once per loss;
-  /// starts settling. Answers the state that holds afterwards, whoever raised it.
+  /// Compare-and-set from `seen` to max(at_least, the store's clock in microseconds) + 1, once per
+  /// loss; starts settling. Answers the state that holds afterwards, whoever raised it.
   virtual void raise_generation(std::uint64_t seen, std::uint64_t at_least,
                                 Done<GenerationState> done) = 0;
   /// Keeps settling alive for another second while the caller still restores; 10 s in all.
   virtual void extend_settling(Done<GenerationState> done) = 0;
 
   // --- placements
+  /// kSettling for a stream that is not (yet) known while settling: "nobody" would be a guess.
   virtual void lookup(const StreamKey& stream, Caller caller,
                       Done<std::optional<model::Placement>> done) = 0;
   virtual void acquire(AcquireRequest request, Caller caller, Done<AcquireResult> done) = 0;
+  /// The origin accepted media: bound -> publishing.
   virtual void confirm(HolderRef held, Caller caller, Done<Changed> done) = 0;
+  /// The holder ended: a session's placement is orphaned (15 s, then the store removes it by
+  /// itself); `direct` and `external` ones are removed at once.
   virtual void release(HolderRef held, Caller caller, Done<Changed> done) = 0;
+  /// As release, on evidence about a holder that cannot say it itself.
+  virtual void orphan(OrphanRequest request, Caller caller, Done<Changed> done) = 0;
   /// Epoch kept, new incarnation of the same origin that still carries the holder's media.
   virtual void repoint(HolderRef held, IncarnationId to, Caller caller, Done<Changed> done) = 0;
   /// Only while settling, only over nothing or a lower epoch.
   virtual void restore(RestoreRequest request, Caller caller, Done<Changed> done) = 0;
-  /// Only outside settling: the placement of a live session that is gone (or orphaned) comes back with
-  /// its epoch, unless a higher one was handed out for the stream. changed = false: refused.
+  /// Only outside settling: the placement of a live session that is gone (or orphaned) comes back
+  /// with its epoch, unless a higher one was handed out for the stream. changed = granted (also
+  /// when he had it already: claims are repeated); false = refused, the session closes. Settling:
+  /// kSettling.
   virtual void claim(ClaimRequest request, Caller caller, Done<Changed> done) = 0;
 
   // --- origins
+  /// Mints ids and incarnations. A report of another process under the same id and endpoints
+  /// replaces the incarnation; the one before can take no new placements from then on, but it is
+  /// not declared dead by that (a worker that shuts down still serves): membership does so, on its
+  /// evidence.
   virtual void upsert_origin(OriginUpsert request, Caller caller, Done<OriginUpserted> done) = 0;
+  /// Monotone. true = it is dead now; false = refused (the evidence is older than the incarnation).
   virtual void declare_dead(DeathEvidence evidence, Caller caller, Done<bool> done) = 0;
   /// Cordons (reason) or uncordons (nullopt); nullopt reply = no such origin.
   virtual void set_cordon(const OriginId& origin, std::optional<std::string> reason, Caller caller,
                           Done<std::optional<OriginRecord>> done) = 0;
 
-  // --- renewals: absent means nothing until 3 s after settling
+  // --- renewals: absent means nothing until 3 s after settling or after a stall of the store.
+  /// Answers whether it was unbroken (an `acquire` by one of its sessions renews, too).
   virtual void renew_forwarder(const ForwarderId& id, Caller caller, Done<bool> done) = 0;
 
   // --- feed
-  /// Everything now, then `on_change` for each later change in order, until the store is destroyed or
-  /// unsubscribe(). One completion, then any number of changes.
+  /// Everything now, then `on_change` for each later change in order, until the store is destroyed
+  /// or unsubscribe(). One completion, then any number of changes.
   using Feed = Callback<void(const Change&)>;
   virtual std::uint64_t subscribe(Done<Snapshot> done, Feed on_change) = 0;
   virtual void unsubscribe(std::uint64_t subscription) = 0;

@@ -1,0 +1,184 @@
+// Time, generations, origins, renewals and the feed; the placement verbs are in
+// memory_placement_verbs.cc.
+
+#include "controlplane/store/memory/memory_state_store.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace weir::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Longest time between two looks at the clock: what is longer than kStallSeen was a stall. Every
+/// expiry is further away than this, so the timer that is armed for one is armed for its exact
+/// time.
+constexpr Duration kWatchInterval = 250ms;
+static_assert(kWatchInterval < kStallSeen && kWatchInterval < kSettlingExtension);
+
+}  // namespace
+
+MemoryStateStore::MemoryStateStore(Executor& executor, const Clock& clock,
+                                   std::size_t last_epochs_max)
+    : executor_(executor),
+      clock_(clock),
+      last_epochs_(last_epochs_max),
+      origins_(
+          [this](const IncarnationId& incarnation) { return placements_.references(incarnation); }),
+      feed_(executor),
+      now_(clock.now()) {
+  arm(now_);
+}
+
+MemoryStateStore::~MemoryStateStore() {
+  executor_.cancel(timer_);
+}
+
+// ---------------------------------------------------------------------------------------- time
+
+/// At the start of every verb: what is due happens first, however late the timer is.
+MonotonicTime MemoryStateStore::enter() {
+  const MonotonicTime now = clock_.now();
+  const Duration gap = now - now_;
+  if (gap > kStallSeen) {
+    // This process stood still: renewals that came meanwhile were not read, and nobody could
+    // restore.
+    renewals_.mean_nothing_until(now + kRenewalGrace);
+    generation_.stalled(gap);
+  }
+  now_ = now;
+  expire(now);
+  return now;
+}
+
+void MemoryStateStore::expire(MonotonicTime now) {
+  if (generation_.end_settling_when_due(now)) {
+    renewals_.mean_nothing_until(now + kRenewalGrace);
+    publish(Change::SettlingEnded{}, generation_.next_revision());
+  }
+  while (const PlacementEntry* expired = placements_.next_expired(now)) {
+    remove(expired->placement.stream);
+  }
+  while (const auto forgotten = origins_.forget_old(now)) {
+    publish(Change::OriginChanged{*forgotten, std::nullopt}, generation_.next_revision());
+  }
+  last_epochs_.forget_old(now);
+  renewals_.forget_old(now);
+}
+
+void MemoryStateStore::on_timer() {
+  arm(enter());
+}
+
+void MemoryStateStore::arm(MonotonicTime now) {
+  MonotonicTime next = now + kWatchInterval;
+  if (const auto until = generation_.settling_until()) next = std::min(next, *until);
+  if (const auto expiry = placements_.next_expiry()) next = std::min(next, *expiry);
+  timer_ = executor_.run_after(next - now, [this] { on_timer(); });
+}
+
+bool MemoryStateStore::history_lost(const Caller& caller) const {
+  return generation_.missing() || caller.highest_seen > generation_.revision();
+}
+
+GenerationState MemoryStateStore::state() const {
+  return {generation_.number(), generation_.settling()};
+}
+
+void MemoryStateStore::publish(decltype(Change::what) what, Revision revision) {
+  feed_.publish({revision, std::move(what)});
+}
+
+// --------------------------------------------------------------------------------- generations
+
+void MemoryStateStore::read_generation(Done<GenerationState> done) {
+  enter();
+  answer(done, state());
+}
+
+void MemoryStateStore::raise_generation(std::uint64_t seen, std::uint64_t at_least,
+                                        Done<GenerationState> done) {
+  const MonotonicTime now = enter();
+  if (generation_.raise(seen, at_least, clock_.wall_now(), now)) {
+    renewals_.mean_nothing_until(now + kSettlingFirst + kRenewalGrace);
+    publish(Change::GenerationRaised{generation_.number()}, generation_.next_revision());
+  }
+  answer(done, state());
+}
+
+void MemoryStateStore::extend_settling(Done<GenerationState> done) {
+  const MonotonicTime now = enter();
+  generation_.extend_settling(now);
+  if (const auto until = generation_.settling_until()) {
+    renewals_.mean_nothing_until(*until + kRenewalGrace);
+  }
+  answer(done, state());
+}
+
+// ------------------------------------------------------------------------------------- origins
+
+void MemoryStateStore::upsert_origin(OriginUpsert request, Caller caller,
+                                     Done<OriginUpserted> done) {
+  const MonotonicTime now = enter();
+  if (history_lost(caller)) return answer(done, StoreError::kHistoryLost);
+  const auto upserted = origins_.upsert(request, {now, clock_.wall_now(), generation_.number()});
+  OriginRecord& record = *upserted.record;
+  if (upserted.changed) {
+    record.revision = generation_.next_revision();
+    publish(Change::OriginChanged{record.description.id, record}, record.revision);
+  }
+  answer(done, OriginUpserted{record, upserted.new_incarnation, upserted.id_taken});
+}
+
+void MemoryStateStore::declare_dead(DeathEvidence evidence, Caller caller, Done<bool> done) {
+  const MonotonicTime now = enter();
+  if (history_lost(caller)) return answer(done, StoreError::kHistoryLost);
+  const auto verdict =
+      origins_.declare_dead(evidence, {now, clock_.wall_now(), generation_.number()});
+  if (OriginRecord* record = verdict.changed) {
+    record->revision = generation_.next_revision();
+    publish(Change::OriginChanged{record->description.id, *record}, record->revision);
+  }
+  answer(done, verdict.dead);
+}
+
+void MemoryStateStore::set_cordon(const OriginId& origin, std::optional<std::string> reason,
+                                  Caller caller, Done<std::optional<OriginRecord>> done) {
+  enter();
+  if (history_lost(caller)) return answer(done, StoreError::kHistoryLost);
+  OriginRecord* record = origins_.find(origin);
+  if (record == nullptr) return answer(done, std::optional<OriginRecord>());
+  const bool cordoned = reason.has_value();
+  std::string text = std::move(reason).value_or(std::string());
+  if (record->cordoned != cordoned || record->cordon_reason != text) {
+    record->cordoned = cordoned;
+    record->cordon_reason = std::move(text);
+    record->revision = generation_.next_revision();
+    publish(Change::OriginChanged{origin, *record}, record->revision);
+  }
+  answer(done, std::optional<OriginRecord>(*record));
+}
+
+// ---------------------------------------------------------------------------- renewals and feed
+
+void MemoryStateStore::renew_forwarder(const ForwarderId& id, Caller caller, Done<bool> done) {
+  const MonotonicTime now = enter();
+  if (history_lost(caller)) return answer(done, StoreError::kHistoryLost);
+  answer(done, renewals_.renew(id, now));
+}
+
+std::uint64_t MemoryStateStore::subscribe(Done<Snapshot> done, Feed on_change) {
+  enter();
+  // Posted before any later change is, so the reader has all of the past when the first change
+  // comes.
+  answer(done, Snapshot{generation_.revision(), generation_.settling(), placements_.all(),
+                        origins_.all()});
+  return feed_.add(std::move(on_change));
+}
+
+void MemoryStateStore::unsubscribe(std::uint64_t subscription) {
+  feed_.remove(subscription);
+}
+
+}  // namespace weir::store
