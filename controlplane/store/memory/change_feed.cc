@@ -26,8 +26,8 @@ void ChangeFeed::publish(Change change) {
   if (subscribers_.empty()) return;
   const auto shared = std::make_shared<const Change>(std::move(change));
   for (const auto& [id, subscriber] : subscribers_) {
-    executor_.post([subscriber = subscriber, shared] {
-      if (!subscriber->ended) subscriber->on_change(*shared);
+    executor_.post([to = subscriber, shared] {
+      if (!to->ended) to->on_change(*shared);
     });
   }
 }
