@@ -1,0 +1,360 @@
+#include "dataplane/routing/control_client.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "common/base/contract.h"
+#include "dataplane/routing/limits.h"
+
+namespace weir::routing {
+
+ControlClient::ControlClient(ControlLink& link, Executor& executor, const Clock& clock,
+                             Random& random, ControlObserver& observer,
+                             std::function<std::uint32_t()> unidentified, Remembered remembered)
+    : link_(link),
+      executor_(executor),
+      clock_(clock),
+      random_(random),
+      observer_(observer),
+      unidentified_(std::move(unidentified)),
+      calls_(link, executor, random,
+             [this](ReleaseRequest request) {
+               calls_.queue_release(std::move(request), clock_.now());
+             }),
+      generation_seen_(remembered.generation_seen),
+      vhosts_(std::move(remembered.vhosts)) {
+  origins_.apply(remembered.origins);
+  endpoint_ = static_cast<std::size_t>(random_.below(link_.endpoint_count()));
+}
+
+WorkerIndex ControlClient::add_worker(Executor& executor, WorkerEvents& events) {
+  WEIR_ASSERT(state_ == State::kStopped);
+  workers_.push_back(Worker{&executor, &events});
+  return static_cast<WorkerIndex>(workers_.size() - 1);
+}
+
+void ControlClient::post_to(WorkerIndex worker, Callback<void(WorkerEvents&)> call) {
+  WorkerEvents* events = workers_[worker].events;
+  workers_[worker].executor->post(
+      [events, call = std::move(call)]() mutable { call(*events); });
+}
+
+void ControlClient::start() {
+  WEIR_ASSERT(state_ == State::kStopped);
+  for (WorkerIndex worker = 0; worker < workers_.size(); ++worker)
+    post_to(worker, [rules = vhosts_](WorkerEvents& events) { events.on_vhosts(rules); });
+  attach();
+  tick();
+}
+
+void ControlClient::stop() {
+  if (state_ == State::kOpening || state_ == State::kAttached) link_.detach();
+  state_ = State::kStopped;
+}
+
+std::optional<Duration> ControlClient::replica_silence() const {
+  if (!replica_) return std::nullopt;
+  return clock_.now() - *replica_;
+}
+
+// --- attach stream ----------------------------------------------------------------------------------
+
+void ControlClient::attach() {
+  state_ = State::kOpening;
+  heard_ = clock_.now();
+  heartbeat_due_ = heard_ + kHeartbeatEvery;
+  writable_ = false;
+  link_.attach(endpoint_, make_hello(), *this);
+}
+
+Hello ControlClient::make_hello() {
+  Hello hello;
+  hello.sessions = sessions_.take_complete();
+  hello.interests.reserve(interests_.size());
+  for (const auto& [stream, workers] : interests_) hello.interests.push_back(stream);
+  interests_changed_.clear();
+  hello.generation_seen = generation_seen_;
+  hello.unidentified = unidentified_();
+  return hello;
+}
+
+void ControlClient::leave(const std::string& why) {
+  link_.detach();
+  on_detached(why);
+}
+
+void ControlClient::on_detached(std::string why) {
+  if (state_ == State::kStopped) return;
+  const MonotonicTime now = clock_.now();
+  observer_.on_detached(link_.endpoint_name(endpoint_), why);
+  state_ = State::kWaiting;
+  writable_ = false;
+  settling_ = true;
+  // What was meant for that replica means nothing to the next one.
+  answers_.clear();
+  queries_.clear();
+  closes_.clear();
+  claims_.clear();
+  claimed_.clear();
+  for (auto& [time, request] : recent_ends_) {
+    if (now - time <= kEndMayBeLost) calls_.queue_release(std::move(request), now);
+  }
+  recent_ends_.clear();
+  endpoint_ = (endpoint_ + 1) % link_.endpoint_count();
+  const Duration limit = std::min<Duration>(
+      kReattachDelayMax, kReattachDelayMin * (1U << std::min<std::size_t>(failures_, 4)));
+  ++failures_;
+  const auto half = static_cast<std::uint64_t>(limit.count() / 2);
+  const Duration delay{static_cast<Duration::rep>(half + random_.below(half + 1))};
+  executor_.run_after(delay, [this] {
+    if (state_ == State::kWaiting) attach();
+  });
+}
+
+void ControlClient::tick() {
+  if (state_ == State::kStopped) return;
+  const MonotonicTime now = clock_.now();
+  check_silence(now);
+  expire_queries(now);
+  calls_.run_releases(endpoint_, now);
+  while (!recent_ends_.empty() && now - recent_ends_.front().first > kEndMayBeLost)
+    recent_ends_.pop_front();
+  if (now >= claims_due_) {
+    claims_due_ = now + std::chrono::seconds{1};
+    consider_all_claims(now);
+  }
+  if (state_ == State::kAttached && now >= heartbeat_due_) schedule_flush();
+  executor_.run_after(kTick, [this] { tick(); });
+}
+
+void ControlClient::check_silence(MonotonicTime now) {
+  if (state_ == State::kAttached && now - heard_ > kReplicaSilenceMax) {
+    leave(fmt::format("no heartbeat for {} ms", kReplicaSilenceMax.count()));
+  } else if (state_ == State::kOpening && now - heard_ > kWelcomeWithin) {
+    leave(fmt::format("no welcome within {} ms", kWelcomeWithin.count()));
+  }
+}
+
+void ControlClient::on_message(Downward message) {
+  if (state_ != State::kOpening && state_ != State::kAttached) return;
+  heard_ = clock_.now();
+  replica_ = heard_;
+  std::visit([this](const auto& content) { handle(content); }, message);
+}
+
+void ControlClient::on_writable() {
+  writable_ = true;
+  flush();
+}
+
+void ControlClient::schedule_flush() {
+  if (flush_posted_ || !writable_) return;
+  flush_posted_ = true;
+  executor_.post([this] {
+    flush_posted_ = false;
+    flush();
+  });
+}
+
+void ControlClient::flush() {
+  if (!writable_ || state_ != State::kAttached) return;
+  if (auto message = next_message()) {
+    writable_ = false;
+    link_.send(std::move(*message));
+  }
+}
+
+/// Answers first: somebody waits for them. Sessions before claims, which name them. The sign of life comes
+/// before the bulk, so that no backlog delays it.
+std::optional<Upward> ControlClient::next_message() {
+  const MonotonicTime now = clock_.now();
+  if (!answers_.empty()) {
+    SessionAnswer answer = std::move(answers_.front());
+    answers_.pop_front();
+    return answer;
+  }
+  if (now >= heartbeat_due_) {
+    heartbeat_due_ = now + kHeartbeatEvery;
+    std::erase_if(active_, [&](const auto& entry) { return now - entry.second > kActiveFor; });
+    Heartbeat heartbeat{.active_incarnations = {}, .unidentified = unidentified_()};
+    for (const auto& [incarnation, time] : active_)
+      heartbeat.active_incarnations.push_back(incarnation);
+    return heartbeat;
+  }
+  if (sessions_.has_changes()) return sessions_.take_changes(kSessionChangesPerMessageMax);
+  if (!interests_changed_.empty()) {
+    InterestChange change;
+    while (!interests_changed_.empty() &&
+           change.add.size() + change.remove.size() < kInterestsPerMessageMax) {
+      auto node = interests_changed_.extract(interests_changed_.begin());
+      const bool wanted = interests_.contains(node.value());
+      (wanted ? change.add : change.remove).push_back(std::move(node.value()));
+    }
+    return change;
+  }
+  if (!claims_.empty()) {
+    Claim claim = std::move(claims_.front());
+    claims_.pop_front();
+    return claim;
+  }
+  if (!dials_.empty()) {
+    DialReport report = std::move(dials_.front());
+    dials_.pop_front();
+    return report;
+  }
+  return std::nullopt;
+}
+
+// --- what a replica says ----------------------------------------------------------------------------
+
+void ControlClient::handle(const Welcome& welcome) {
+  if (state_ != State::kOpening) return;
+  state_ = State::kAttached;
+  failures_ = 0;
+  note_generation(welcome.generation);
+  vhosts_ = VhostRules(welcome.vhosts);
+  for (WorkerIndex worker = 0; worker < workers_.size(); ++worker)
+    post_to(worker, [rules = vhosts_](WorkerEvents& events) { events.on_vhosts(rules); });
+  observer_.on_attached(link_.endpoint_name(endpoint_), welcome);
+  schedule_flush();
+}
+
+void ControlClient::handle(const ReplicaHeartbeat& heartbeat) {
+  note_generation(heartbeat.generation);
+  const bool settled = settling_ && !heartbeat.settling;
+  settling_ = heartbeat.settling;
+  if (settled) consider_all_claims(clock_.now());
+}
+
+void ControlClient::handle(const RouteUpdate& update) {
+  // A push that crossed the end of our interest would stay in the cache for ever.
+  if (!interests_.contains(update.stream)) return;
+  learn_route(update);
+  consider_claims(update.stream, clock_.now());
+}
+
+void ControlClient::handle(const OriginTableUpdate& update) {
+  if (origins_.apply(update)) observer_.on_origin_table(origins_);
+}
+
+void ControlClient::note_generation(std::uint64_t generation) {
+  if (generation <= generation_seen_) return;
+  generation_seen_ = generation;
+  observer_.on_generation(generation);
+}
+
+void ControlClient::learn_route(const RouteUpdate& update) {
+  if (update.route) note_generation(update.route->epoch.generation);
+  note_generation(update.revision.generation);
+  if (routes_.apply(update) == RouteCache::Verdict::kApplied) tell_workers(update.stream);
+}
+
+void ControlClient::tell_workers(const StreamKey& stream) {
+  const auto interest = interests_.find(stream);
+  const RouteUpdate* known = routes_.find(stream);
+  if (interest == interests_.end() || known == nullptr) return;
+  const auto shared = std::make_shared<const RouteUpdate>(*known);
+  for (const WorkerIndex worker : interest->second)
+    post_to(worker, [shared](WorkerEvents& events) { events.on_route(*shared); });
+}
+
+void ControlClient::handle(const CloseCommand& command) {
+  std::uint64_t query = 0;
+  if (command.query != 0 && closes_.size() < kQueriesPendingMax) {
+    query = ++last_query_;
+    closes_.emplace(query, command.query);
+  }
+  close_on_worker(command.session, command.reason, query);
+}
+
+void ControlClient::close_on_worker(const SessionId& session, SessionControl::Close reason,
+                                    std::uint64_t query) {
+  const auto worker = worker_of_.find(session);
+  if (worker == worker_of_.end()) {
+    session_closed(query);
+    return;
+  }
+  post_to(worker->second, [session, reason, query](WorkerEvents& events) {
+    events.on_close(session, reason, query);
+  });
+}
+
+void ControlClient::session_closed(std::uint64_t query) {
+  const auto it = closes_.find(query);
+  if (it == closes_.end()) return;
+  answers_.push_back(SessionAnswer{.query = it->second, .sessions = {}});
+  closes_.erase(it);
+  schedule_flush();
+}
+
+void ControlClient::handle(const SessionQuery& query) {
+  if (queries_.size() >= kQueriesPendingMax) return;
+  const std::uint64_t number = ++last_query_;
+  PendingQuery pending;
+  pending.answer.query = query.query;
+  pending.deadline = clock_.now() + kQueryAnswerWithin;
+  std::unordered_map<WorkerIndex, std::vector<SessionId>> by_worker;
+  for (const SessionId& session : query.sessions) {
+    const auto worker = worker_of_.find(session);
+    if (worker == worker_of_.end()) continue;
+    by_worker[worker->second].push_back(session);
+    pending.asked.insert(session);
+  }
+  pending.workers_left = by_worker.size();
+  for (auto& [worker, sessions] : by_worker)
+    post_to(worker, [number, asked = std::move(sessions)](WorkerEvents& events) {
+      events.on_query(number, asked);
+    });
+  if (pending.workers_left == 0) {
+    finish_query(std::move(pending));
+  } else {
+    queries_.emplace(number, std::move(pending));
+  }
+}
+
+void ControlClient::query_answered(std::uint64_t query, std::vector<SessionFacts> facts) {
+  const auto it = queries_.find(query);
+  if (it == queries_.end()) return;
+  PendingQuery& pending = it->second;
+  for (SessionFacts& fact : facts) pending.answer.sessions.push_back(std::move(fact));
+  if (--pending.workers_left > 0) return;
+  PendingQuery done = std::move(pending);
+  queries_.erase(it);
+  // Asked and not answered by its worker: it has ended. That is an answer too.
+  done.asked.clear();
+  finish_query(std::move(done));
+}
+
+void ControlClient::expire_queries(MonotonicTime now) {
+  for (auto it = queries_.begin(); it != queries_.end();) {
+    if (it->second.deadline > now) {
+      ++it;
+      continue;
+    }
+    PendingQuery late = std::move(it->second);
+    it = queries_.erase(it);
+    finish_query(std::move(late));
+  }
+}
+
+/// Sessions still in `asked` belong to a worker that did not answer in time: silence must not read as
+/// "not known", so they are said to be busy.
+void ControlClient::finish_query(PendingQuery pending) {
+  for (const SessionFacts& fact : pending.answer.sessions) pending.asked.erase(fact.session);
+  for (const SessionId& session : pending.asked) {
+    const SessionRecord* record = sessions_.find(session);
+    if (record == nullptr) continue;
+    pending.answer.sessions.push_back(
+        SessionFacts{.session = session,
+                     .media_idle = Duration::zero(),
+                     .waiting = record->info.state != SessionInfo::State::kActive});
+  }
+  answers_.push_back(std::move(pending.answer));
+  schedule_flush();
+}
+
+}  // namespace weir::routing

@@ -1,0 +1,59 @@
+#pragma once
+// Bounds of everything the routing code keeps or waits for. Threading: constants.
+
+#include <chrono>
+#include <cstddef>
+
+namespace weir::routing {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// A stream nobody watches any more stays known this long, so that a viewer who comes back costs nothing.
+inline constexpr seconds kInterestLinger{30};
+/// Streams kept per worker with no session on them. Those with sessions are bounded by the connections.
+inline constexpr std::size_t kIdleStreamsMax = 10'000;
+
+/// Changes per message on the attach stream; more wait for the next one.
+inline constexpr std::size_t kSessionChangesPerMessageMax = 500;
+inline constexpr std::size_t kInterestsPerMessageMax = 2'000;
+/// Dial reports waiting to be sent; the oldest go first when there are more.
+inline constexpr std::size_t kDialReportsMax = 1'000;
+/// Ended publishers whose release the control plane has not acknowledged.
+inline constexpr std::size_t kReleasesPendingMax = 10'000;
+inline constexpr std::size_t kReleasesInFlightMax = 16;
+inline constexpr seconds kReleaseRetriedFor{60};
+/// An end written this shortly before the stream broke may not have arrived.
+inline constexpr seconds kEndMayBeLost{3};
+inline constexpr std::size_t kQueriesPendingMax = 10'000;
+inline constexpr std::size_t kActiveIncarnationsMax = 10'000;
+inline constexpr std::size_t kOriginTableMax = 100'000;
+
+inline constexpr milliseconds kTick{50};
+inline constexpr milliseconds kHeartbeatEvery{500};
+/// Heartbeats come every 200 ms; this long without one and another replica is tried (design 6).
+inline constexpr milliseconds kReplicaSilenceMax{700};
+/// From opening the stream to the welcome.
+inline constexpr milliseconds kWelcomeWithin{1'000};
+inline constexpr milliseconds kReattachDelayMin{100};
+inline constexpr milliseconds kReattachDelayMax{1'000};
+
+inline constexpr milliseconds kUnaryDeadline{500};
+/// Tries of one acquire before the session is told to ask again; at least this many with one replica.
+inline constexpr std::size_t kAcquireTriesMin = 2;
+inline constexpr std::size_t kAcquireTriesMax = 4;
+inline constexpr milliseconds kAcquireRetryDelayMax{100};
+inline constexpr milliseconds kRetryAfterUnreachable{250};
+
+inline constexpr milliseconds kQueryAnswerWithin{100};
+inline constexpr seconds kClaimAnswerWithin{2};
+inline constexpr seconds kActivityEvery{5};
+/// Bytes this recent make an incarnation "active" in heartbeats (design 6).
+inline constexpr seconds kActiveFor{2};
+inline constexpr milliseconds kBytesNoteEvery{500};
+
+static_assert(kHeartbeatEvery <= seconds{1}, "design 6: a sign of life each second");
+static_assert(kBytesNoteEvery < kActiveFor, "a busy origin must never look idle");
+static_assert(kAcquireTriesMin <= kAcquireTriesMax);
+
+}  // namespace weir::routing

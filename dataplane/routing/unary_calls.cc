@@ -1,0 +1,119 @@
+#include "dataplane/routing/unary_calls.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <variant>
+
+#include "dataplane/routing/limits.h"
+
+namespace weir::routing {
+namespace {
+
+/// Uniform in [half, limit]: spreads callers that failed together, yet never hurries.
+Duration jittered(Duration limit, Random& random) {
+  const auto half = static_cast<std::uint64_t>(limit.count() / 2);
+  return Duration{static_cast<Duration::rep>(half + random.below(half + 1))};
+}
+
+}  // namespace
+
+void UnaryCalls::acquire(AcquireRequest request, std::size_t endpoint, AcquireDone done) {
+  const SessionId session = request.session;
+  const std::uint64_t number = ++last_number_;
+  // A session asks again only after an answer or a new end of its leg: the newest question counts.
+  acquires_.insert_or_assign(session, Acquire{.request = std::move(request),
+                                              .done = std::move(done),
+                                              .endpoint = endpoint,
+                                              .tries = 0,
+                                              .number = number});
+  try_acquire(session, number);
+}
+
+void UnaryCalls::cancel(const SessionId& session) { acquires_.erase(session); }
+
+UnaryCalls::Acquire* UnaryCalls::find(const SessionId& session, std::uint64_t number) {
+  const auto it = acquires_.find(session);
+  return it == acquires_.end() || it->second.number != number ? nullptr : &it->second;
+}
+
+void UnaryCalls::try_acquire(const SessionId& session, std::uint64_t number) {
+  Acquire* call = find(session, number);
+  if (call == nullptr) return;
+  ++call->tries;
+  link_.acquire(call->endpoint, call->request, kUnaryDeadline,
+                [this, session, stream = call->request.stream, number](AcquireReply reply) {
+                  acquire_replied(session, stream, number, std::move(reply));
+                });
+}
+
+void UnaryCalls::acquire_replied(const SessionId& session, const StreamKey& stream,
+                                 std::uint64_t number, AcquireReply reply) {
+  Acquire* call = find(session, number);
+  if (call == nullptr) {
+    const auto* acquired = std::get_if<Acquired>(&reply);
+    // A newer question of the same session will be told the same placement: nothing to give back.
+    if (acquired != nullptr && !acquires_.contains(session))
+      orphaned_(ReleaseRequest{session, stream, acquired->route.epoch});
+    return;
+  }
+  if (std::holds_alternative<Unreachable>(reply)) {
+    const std::size_t tries =
+        std::clamp(link_.endpoint_count(), kAcquireTriesMin, kAcquireTriesMax);
+    if (call->tries < tries) {
+      call->endpoint = (call->endpoint + 1) % link_.endpoint_count();
+      executor_.run_after(jittered(kAcquireRetryDelayMax, random_),
+                          [this, session, number] { try_acquire(session, number); });
+      return;
+    }
+    reply = RetryLater{kRetryAfterUnreachable, "CONTROL_PLANE_UNREACHABLE"};
+  }
+  AcquireDone done = std::move(call->done);
+  acquires_.erase(session);
+  if (auto* later = std::get_if<RetryLater>(&reply)) {
+    later->retry_after = jittered(2 * later->retry_after, random_);
+    done(std::move(*later));
+  } else if (auto* acquired = std::get_if<Acquired>(&reply)) {
+    done(std::move(*acquired));
+  } else if (auto* held = std::get_if<Held>(&reply)) {
+    done(std::move(*held));
+  } else {
+    done(std::move(std::get<Rejected>(reply)));
+  }
+}
+
+void UnaryCalls::queue_release(ReleaseRequest request, MonotonicTime now) {
+  // The oldest goes: the expiry of this forwarder's renewal and the replicas' questions heal it too.
+  if (releases_.size() >= kReleasesPendingMax) releases_.pop_front();
+  releases_.push_back(
+      Release{.request = std::move(request), .first = now, .due = now, .tries = 0});
+}
+
+void UnaryCalls::run_releases(std::size_t endpoint, MonotonicTime now) {
+  std::size_t looked_at = releases_.size();
+  while (looked_at-- > 0 && releases_in_flight_ < kReleasesInFlightMax) {
+    Release release = std::move(releases_.front());
+    releases_.pop_front();
+    if (release.due > now) {
+      releases_.push_back(std::move(release));
+      continue;
+    }
+    ++releases_in_flight_;
+    const std::size_t target = (endpoint + release.tries) % link_.endpoint_count();
+    const ReleaseRequest request = release.request;
+    link_.release(target, request, kUnaryDeadline,
+                  [this, release = std::move(release), now](bool acknowledged) mutable {
+                    release_done(std::move(release), acknowledged, now);
+                  });
+  }
+}
+
+void UnaryCalls::release_done(Release release, bool acknowledged, MonotonicTime started) {
+  --releases_in_flight_;
+  if (acknowledged || started - release.first >= kReleaseRetriedFor) return;
+  ++release.tries;
+  release.due = started + jittered(kReattachDelayMax * 2, random_);
+  releases_.push_back(std::move(release));
+}
+
+}  // namespace weir::routing

@@ -1,0 +1,72 @@
+#pragma once
+// UnaryCalls: acquires and releases with their retries over the replicas.
+//
+// Purpose: an acquire tries each replica once (at least twice with one), each within 500 ms, and then tells
+// the session to ask again; the session's own patience bounds the whole. A release is the safety net for
+// ends that may not have reached the cluster on the attach stream; it is retried for a minute.
+// Threading: the control thread. Lifetime: the link and the executor outlive it; link answers may come
+// while it lives only (the link is silenced before it goes).
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <unordered_map>
+
+#include "common/base/executor.h"
+#include "common/base/random.h"
+#include "dataplane/routing/control_link.h"
+
+namespace weir::routing {
+
+class UnaryCalls {
+ public:
+  using AcquireDone = Callback<void(AcquireAnswer)>;
+  /// An acquire succeeded for a session that has ended meanwhile: (session, stream, epoch).
+  using Orphaned = std::function<void(ReleaseRequest)>;
+
+  UnaryCalls(ControlLink& link, Executor& executor, Random& random, Orphaned orphaned)
+      : link_(link), executor_(executor), random_(random), orphaned_(std::move(orphaned)) {}
+
+  /// `endpoint`: where to begin (the replica attached to).
+  void acquire(AcquireRequest request, std::size_t endpoint, AcquireDone done);
+  /// The session has ended: its acquire is answered no more.
+  void cancel(const SessionId& session);
+  bool acquiring(const SessionId& session) const { return acquires_.contains(session); }
+
+  void queue_release(ReleaseRequest request, MonotonicTime now);
+  /// Starts releases that are due. Called on each tick.
+  void run_releases(std::size_t endpoint, MonotonicTime now);
+  std::size_t releases_pending() const { return releases_.size() + releases_in_flight_; }
+
+ private:
+  struct Acquire {
+    AcquireRequest request;
+    AcquireDone done;
+    std::size_t endpoint = 0;
+    std::size_t tries = 0;
+    std::uint64_t number = 0;
+  };
+  struct Release {
+    ReleaseRequest request;
+    MonotonicTime first;
+    MonotonicTime due;
+    std::size_t tries = 0;
+  };
+
+  void try_acquire(const SessionId& session, std::uint64_t number);
+  void acquire_replied(const SessionId& session, const StreamKey& stream, std::uint64_t number,
+                       AcquireReply reply);
+  void release_done(Release release, bool acknowledged, MonotonicTime started);
+  Acquire* find(const SessionId& session, std::uint64_t number);
+
+  ControlLink& link_;
+  Executor& executor_;
+  Random& random_;
+  Orphaned orphaned_;
+  std::unordered_map<SessionId, Acquire> acquires_;
+  std::deque<Release> releases_;
+  std::size_t releases_in_flight_ = 0;
+  std::uint64_t last_number_ = 0;
+};
+
+}  // namespace weir::routing
