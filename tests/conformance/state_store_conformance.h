@@ -1,0 +1,122 @@
+#pragma once
+// The conformance suite of StateStore: what every implementation must do (design 4).
+//
+// Purpose: the fixture with which state_store_*_test.cc are written, one test per sentence of the
+// design. An implementation joins by INSTANTIATE_TEST_SUITE_P(<Name>, StateStoreConformance, …) with a
+// StoreFactory; see memory_state_store_test.cc.
+// Threading: one thread. Lifetime: one store per test.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "controlplane/store/limits.h"
+#include "controlplane/store/state_store.h"
+
+namespace weir::store {
+
+/// A store and the world around it, as an implementation provides them to the suite.
+class StoreUnderTest {
+ public:
+  virtual ~StoreUnderTest() = default;
+  virtual StateStore& store() = 0;
+  /// Delivers the answers and changes that are due.
+  virtual void deliver() = 0;
+  /// Time passes; the store runs all the while.
+  virtual void advance(Duration by) = 0;
+  /// Time passes; the store stands still.
+  virtual void stall(Duration by) = 0;
+  /// Replaces the store by an empty one (a flush, a restart of the embedded store).
+  virtual void lose_history() = 0;
+  /// Microseconds of the calendar, as the store sees it.
+  virtual std::uint64_t wall_us() = 0;
+};
+
+struct StoreFactory {
+  std::string name;
+  std::function<std::unique_ptr<StoreUnderTest>()> make;
+};
+inline void PrintTo(const StoreFactory& factory, std::ostream* out) { *out << factory.name; }
+
+class StateStoreConformance : public ::testing::TestWithParam<StoreFactory> {
+ protected:
+  using Outcome = AcquireOutcome;
+
+  void SetUp() override;
+
+  StateStore& store() { return under_test_->store(); }
+  void advance(Duration by) { under_test_->advance(by); }
+  /// A generation, settling over, renewals meaningful again.
+  void begin();
+  void raise(std::uint64_t at_least = 0);
+  void end_settling() { advance(kSettlingFirst); }
+  void lose_history();
+
+  // --- the verbs, answered at once
+  AcquireResult acquire(AcquireRequest request);
+  AcquireResult acquire(const model::Holder& holder, std::vector<Candidate> candidates);
+  std::optional<StoreError> acquire_error(AcquireRequest request);
+  Changed confirm(const model::Placement& placement);
+  Changed release(const model::Placement& placement);
+  Changed release(HolderRef held);
+  Changed orphan(OrphanRequest request);
+  Changed repoint(const model::Placement& placement, const IncarnationId& to);
+  Changed restore(const model::Placement& held);
+  Reply<Changed> claim(const model::Placement& held);
+  bool granted(const model::Placement& held);
+  std::optional<model::Placement> lookup();
+  OriginUpserted upsert(OriginUpsert request);
+  OriginUpserted upsert(const std::string& origin, const std::string& process = "p1");
+  Candidate origin(const std::string& id);
+  bool declare_dead(const IncarnationId& incarnation, Duration age = {});
+  void cordon(const std::string& origin, bool on = true);
+  void renew(const std::string& forwarder);
+  GenerationState generation();
+
+  static model::Holder session(const std::string& id, const std::string& forwarder = "f1");
+  static HolderRef ref(const model::Placement& placement);
+  AcquireRequest request(const model::Holder& holder, std::vector<Candidate> candidates) const;
+  /// Session s1 of f1 publishes on a new origin o1.
+  model::Placement publishing();
+
+  /// Runs one verb to its answer; the answer must not come inside the call.
+  template <class T, class Call>
+  Reply<T> ask(Call call) {
+    std::optional<Reply<T>> reply;
+    int answers = 0;
+    call([&](Reply<T> got) {
+      ++answers;
+      reply = std::move(got);
+    });
+    EXPECT_EQ(answers, 0) << "the completion ran inside the call";
+    under_test_->deliver();
+    EXPECT_EQ(answers, 1) << "each verb is answered once";
+    return reply ? *std::move(reply) : Reply<T>(StoreError::kUnavailable);
+  }
+  template <class T>
+  static T value(Reply<T> reply) {
+    if (const auto* error = std::get_if<StoreError>(&reply)) {
+      ADD_FAILURE() << "store error " << static_cast<int>(*error);
+      return T{};
+    }
+    return std::get<T>(std::move(reply));
+  }
+  template <class T>
+  static std::optional<StoreError> error(const Reply<T>& reply) {
+    if (const auto* error = std::get_if<StoreError>(&reply)) return *error;
+    return std::nullopt;
+  }
+
+  std::unique_ptr<StoreUnderTest> under_test_;
+  StreamKey stream_;
+  Caller caller_;
+};
+
+}  // namespace weir::store
