@@ -34,6 +34,10 @@
 
 namespace weir::relay {
 
+/// Messages of our own that may wait for the end of a chunk: a few commands, never a stream.
+inline constexpr std::size_t kPendingInsertBytesMax = 64 * 1024;
+inline constexpr std::size_t kPendingInsertsMax = 16;
+
 enum class SpliceAction : std::uint8_t {
   kPass,     ///< relay it as it comes
   kDrop,     ///< the receiver never sees it
@@ -126,24 +130,29 @@ class ChunkSplice {
     bool delta_known = false;
     bool extended = false;
   };
-  struct Run;
   struct Pending {
     rtmp::MessageHeader header;
     std::vector<std::uint8_t> payload;
   };
+  class Run;
 
-  bool on_header(const rtmp::ChunkEvent& event, Run& run);
-  bool on_payload(const rtmp::ChunkEvent& event, Run& run);
+  void on_header(const rtmp::ChunkEvent& event, Run& run);
+  void on_payload(const rtmp::ChunkEvent& event, Run& run);
   void begin_message(const rtmp::ChunkEvent& event, Run& run);
   void pass_header(const rtmp::ChunkEvent& event, Receiver& receiver, Run& run);
-  void pass_continuation(const rtmp::ChunkEvent& event, Receiver& receiver, Run& run);
-  bool end_message(const rtmp::ChunkEvent& event, Run& run);
-  void end_control(const rtmp::ChunkStream& stream, Run& run);
+  bool passes_verbatim(const rtmp::ChunkEvent& event, const Receiver& receiver,
+                       const rtmp::MessageHeader& meant) const;
+  void pass_continuation(const rtmp::ChunkEvent& event, const Receiver& receiver, Run& run);
+  void collect(const rtmp::ChunkEvent& event, Run& run);
+  void end_collected(const rtmp::Message& message, Receiver& receiver, Run& run);
+  void end_abort(Run& run);
   void announce_chunk_size(Run& run);
+  void write_control(const rtmp::ControlMessage& message, Run& run);
+  bool may_insert(const rtmp::MessageHeader& header) const;
   void flush_pending(Run& run);
-  void write(const rtmp::MessageHeader& header, rtmp::Bytes payload, SpliceHandler& handler);
-  Receiver* receiver_of(std::uint32_t chunk_stream);
-  rtmp::MessageHeader translate(const rtmp::ChunkStream& stream) const;
+  void write_own(const rtmp::MessageHeader& header, rtmp::Bytes payload, SpliceHandler& handler);
+  int slot_of(std::uint32_t chunk_stream) const;
+  rtmp::MessageHeader translate(const rtmp::MessageHeader& header) const;
 
   rtmp::ChunkDecoder decoder_;
   rtmp::MessageCollector collector_;
@@ -151,10 +160,10 @@ class ChunkSplice {
   std::vector<Pending> pending_;
   SpliceOutput output_;
   SpliceCounters counters_;
+  Run* run_ = nullptr;  // only within feed()
   std::size_t passing_ = 0;
   std::size_t pending_bytes_ = 0;
   bool inside_relayed_chunk_ = false;
-  bool announced_ = false;
   rtmp::ChunkError error_ = rtmp::ChunkError::kNone;
 };
 

@@ -48,7 +48,8 @@ struct ChunkStream {
   std::uint32_t stream_id = 0;
   std::uint32_t left = 0;  ///< payload bytes still to come of the current message
   MessageType type = MessageType::kSetChunkSize;
-  bool extended = false;  ///< the last format 0 to 2 header had an extended timestamp
+  bool extended = false;    ///< the last format 0 to 2 header had an extended timestamp
+  bool after_full = false;  ///< that header was format 0
   std::uint8_t first_size = 0;
   std::array<std::uint8_t, kFirstBytes> first{};  ///< first payload bytes of the message
 
@@ -91,7 +92,7 @@ class ChunkDecoder {
   /// Messages begun and not ended.
   std::size_t partial_messages() const { return partial_; }
   /// Bytes of an unfinished chunk header that were consumed.
-  bool in_header() const { return carry_size_ > 0; }
+  bool in_header() const { return carry_size_ > 0 || (stuck_ > 0 && chunk_left_ == 0); }
   /// After ends_message of an Abort: the slot whose partial message it discarded, else -1.
   int aborted_slot() const { return aborted_slot_; }
   ChunkError error() const { return error_; }
@@ -107,6 +108,7 @@ class ChunkDecoder {
   ChunkEvent read_header(Bytes& input);
   ChunkEvent read_payload(Bytes& input);
   ChunkEvent accept(const Parsed& parsed, Bytes header, bool in_input);
+  Bytes next_payload(Bytes input) const;
   ChunkEvent fail(ChunkError error);
   Parsed parse(Bytes bytes) const;
   int find_slot(std::uint32_t id) const;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "dataplane/protocol/rtmp/chunk_decoder.h"
@@ -16,9 +17,11 @@
 
 namespace weir::rtmp {
 
-/// Payload of unfinished messages, by decoder slot; bounded by kCollectedBytesMax in all.
+/// Payload of unfinished messages, by decoder slot; bounded in all.
 class MessageCollector {
  public:
+  explicit MessageCollector(std::size_t bytes_max = kCollectedBytesMax) : bytes_max_(bytes_max) {}
+
   /// False: the bound is reached and the connection must end.
   bool append(std::uint8_t slot, Bytes payload);
   bool has(std::uint8_t slot) const;
@@ -33,12 +36,16 @@ class MessageCollector {
     std::vector<std::uint8_t> payload;
   };
   std::vector<Part> parts_;
+  std::size_t bytes_max_;
   std::size_t bytes_ = 0;
 };
 
 class MessageAssembler {
  public:
-  explicit MessageAssembler(Dialect dialect = Dialect::kSpecification) : decoder_(dialect) {}
+  /// `collected_bytes_max`: a receiver of media needs more than a conversation.
+  explicit MessageAssembler(Dialect dialect = Dialect::kSpecification,
+                            std::size_t collected_bytes_max = kCollectedBytesMax)
+      : decoder_(dialect), collector_(collected_bytes_max) {}
 
   /// Consumes from `input` up to the end of the next message. nullopt: more is needed, or error()
   /// is set. SetChunkSize and Abort have already taken effect when they are returned.
@@ -48,9 +55,12 @@ class MessageAssembler {
   std::uint32_t chunk_size() const { return decoder_.chunk_size(); }
   const ChunkDecoder& decoder() const { return decoder_; }
 
-  /// What the relay continues with: `ChunkSplice(std::move(assembler))`.
-  ChunkDecoder release_decoder() && { return std::move(decoder_); }
-  MessageCollector release_collector() && { return std::move(collector_); }
+  /// What the relay continues with: decoder state, and the payload of unfinished messages.
+  struct Parts {
+    ChunkDecoder decoder;
+    MessageCollector collector;
+  };
+  Parts release() && { return {std::move(decoder_), std::move(collector_)}; }
 
  private:
   ChunkDecoder decoder_;
