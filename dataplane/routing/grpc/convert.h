@@ -1,0 +1,39 @@
+#pragma once
+// Between the messages of weir.control.v1 and the plain types of control_link.h.
+// Threading: pure functions. Lifetime: values.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataplane/routing/control_link.h"
+#include "weir/control/v1/forwarder_service.pb.h"
+#include "weir/control/v1/placement_service.pb.h"
+
+namespace weir::routing {
+
+/// Facts of this process that every hello carries.
+struct ForwarderFacts {
+  ForwarderId id;
+  std::string instance;  ///< unique for this run
+  std::string version;
+  std::string zone;
+  std::vector<std::string> rtmp_listeners;  ///< `host:port`, as clients reach them
+};
+
+control::v1::ForwarderServiceAttachRequest to_proto(const ForwarderFacts& facts, const Hello& hello);
+control::v1::ForwarderServiceAttachRequest to_proto(const Upward& message);
+control::v1::AcquirePlacementRequest to_proto(const ForwarderFacts& facts,
+                                              const AcquireRequest& request);
+control::v1::ReleasePlacementRequest to_proto(const ForwarderFacts& facts,
+                                              const ReleaseRequest& request);
+/// A table as it is kept in the state directory.
+control::v1::OriginTable to_proto(const OriginTableUpdate& table);
+
+/// nullopt = a message this version does not know, or one without what makes it usable: skipped.
+std::optional<Downward> from_proto(const control::v1::ForwarderServiceAttachResponse& message);
+/// nullopt = no RTMP endpoint or no stream name that can be used.
+std::optional<Route> from_proto(const control::v1::Route& route);
+OriginTableUpdate from_proto(const control::v1::OriginTable& table);
+
+}  // namespace weir::routing

@@ -1,0 +1,269 @@
+#include "dataplane/routing/grpc/grpc_control_link.h"
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+#include <utility>
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/client_callback.h>
+
+#include "common/base/contract.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/reasons.h"
+#include "common/rpc/status.h"
+#include "dataplane/routing/grpc/convert.h"
+#include "weir/control/v1/forwarder_service.grpc.pb.h"
+#include "weir/control/v1/placement_service.grpc.pb.h"
+
+namespace weir::routing {
+namespace {
+
+namespace pb = control::v1;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kRetryAfterDefault{200};
+/// However long a server asks us to wait, an encoder is held only for seconds.
+constexpr milliseconds kRetryAfterMax{2'000};
+
+AcquireReply reply_for(const grpc::Status& status, const pb::AcquirePlacementResponse& response) {
+  namespace reason = rpc::reason;
+  if (status.ok()) {
+    auto route = from_proto(response.route());
+    // An owner that cannot be dialled by RTMP: ask again, the table may be behind.
+    if (!route) return RetryLater{kRetryAfterDefault, "NO_RTMP_ENDPOINT"};
+    return Acquired{std::move(*route), response.after_takeover()};
+  }
+  const auto details = rpc::details_of(status);
+  const std::string name = rpc::reason_of(status);
+  if (name == reason::kStreamHeld) {
+    Held held;
+    if (details) {
+      if (const auto it = details->metadata.find("holder"); it != details->metadata.end())
+        held.holder = it->second;
+    }
+    return held;
+  }
+  if (name == reason::kInvalidField) return Rejected{status.error_message()};
+  if (name.empty() && (status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                       status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED ||
+                       status.error_code() == grpc::StatusCode::CANCELLED))
+    return Unreachable{rpc::describe(status)};
+  if (name == reason::kShuttingDown) return Unreachable{rpc::describe(status)};
+  Duration delay = kRetryAfterDefault;
+  if (details && details->retry_delay) delay = *details->retry_delay;
+  return RetryLater{std::min<Duration>(delay, kRetryAfterMax),
+                    name.empty() ? "INTERNAL" : name};
+}
+
+/// True when asking again cannot change the outcome.
+bool is_final(const grpc::Status& status) {
+  return status.ok() || rpc::reason_of(status) == rpc::reason::kInvalidField ||
+         rpc::reason_of(status) == rpc::reason::kPlacementNotFound;
+}
+
+}  // namespace
+
+/// The way from gRPC's threads to the control thread; shut before the executor may go.
+class GrpcControlLink::Gate {
+ public:
+  explicit Gate(Executor& executor) : executor_(&executor) {}
+  void post(Callback<void()> work) {
+    const std::lock_guard lock(mutex_);
+    if (executor_ != nullptr) executor_->post(std::move(work));
+  }
+  void shut() {
+    const std::lock_guard lock(mutex_);
+    executor_ = nullptr;
+  }
+
+ private:
+  std::mutex mutex_;
+  Executor* executor_;
+};
+
+struct GrpcControlLink::State {
+  struct Endpoint {
+    std::string name;
+    std::unique_ptr<pb::ForwarderService::Stub> forwarders;
+    std::unique_ptr<pb::PlacementService::Stub> placements;
+  };
+
+  const Clock& clock;
+  ForwarderFacts facts;
+  std::shared_ptr<Gate> gate;
+  std::vector<Endpoint> endpoints;
+  std::shared_ptr<AttachCall> call;
+  Events* events = nullptr;
+};
+
+/// One attach stream. The hold keeps the call from ending while the control thread may still write; it is
+/// given up exactly once, by whoever closes first. The object keeps itself until OnDone.
+class GrpcControlLink::AttachCall final
+    : public grpc::ClientBidiReactor<pb::ForwarderServiceAttachRequest,
+                                     pb::ForwarderServiceAttachResponse>,
+      public std::enable_shared_from_this<AttachCall> {
+ public:
+  AttachCall(State& state, std::shared_ptr<Gate> gate) : state_(state), gate_(std::move(gate)) {}
+
+  void start(pb::ForwarderService::Stub& stub, pb::ForwarderServiceAttachRequest hello) {
+    self_ = shared_from_this();
+    stub.async()->Attach(&context_, this);
+    outgoing_ = std::move(hello);
+    AddHold();
+    StartRead(&incoming_);
+    StartWrite(&outgoing_);
+    StartCall();
+  }
+
+  /// Only when the message before was taken.
+  void write(pb::ForwarderServiceAttachRequest message) {
+    const std::lock_guard lock(mutex_);
+    if (!open_) return;
+    outgoing_ = std::move(message);
+    StartWrite(&outgoing_);
+  }
+
+  void close() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!std::exchange(open_, false)) return;
+    }
+    context_.TryCancel();
+    RemoveHold();
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      close();
+      return;
+    }
+    if (auto message = from_proto(incoming_)) {
+      deliver([content = std::move(*message)](Events& events) mutable {
+        events.on_message(std::move(content));
+      });
+    }
+    StartRead(&incoming_);
+  }
+
+  void OnWriteDone(bool ok) override {
+    if (ok) deliver([](Events& events) { events.on_writable(); });
+  }
+
+  void OnDone(const grpc::Status& status) override {
+    const std::shared_ptr<AttachCall> keep = std::move(self_);
+    std::string why = status.ok() ? "closed by the replica" : rpc::describe(status);
+    gate_->post([call = keep, why = std::move(why)]() mutable {
+      if (call->state_.call != call) return;
+      call->state_.call.reset();
+      call->state_.events->on_detached(std::move(why));
+    });
+  }
+
+ private:
+  /// Runs on the control thread, unless the link has left this stream by then. The gate is shut before
+  /// the state goes, so state_ is valid whenever posted work runs.
+  template <class F>
+  void deliver(F call_events) {
+    gate_->post([call = shared_from_this(), call_events = std::move(call_events)]() mutable {
+      if (call->state_.call == call) call_events(*call->state_.events);
+    });
+  }
+
+  State& state_;
+  const std::shared_ptr<Gate> gate_;
+  std::shared_ptr<AttachCall> self_;
+  grpc::ClientContext context_;
+  pb::ForwarderServiceAttachRequest outgoing_;
+  pb::ForwarderServiceAttachResponse incoming_;
+  std::mutex mutex_;
+  bool open_ = true;
+};
+
+GrpcControlLink::GrpcControlLink(Executor& executor, const Clock& clock, ForwarderFacts facts,
+                                 const std::vector<std::string>& endpoints, const Secret& token)
+    : state_(new State{.clock = clock,
+                       .facts = std::move(facts),
+                       .gate = std::make_shared<Gate>(executor),
+                       .endpoints = {},
+                       .call = nullptr,
+                       .events = nullptr}) {
+  WEIR_ASSERT(!endpoints.empty());
+  for (const std::string& name : endpoints) {
+    const auto channel = rpc::make_channel(name, token);
+    state_->endpoints.push_back(State::Endpoint{name, pb::ForwarderService::NewStub(channel),
+                                                pb::PlacementService::NewStub(channel)});
+  }
+}
+
+GrpcControlLink::~GrpcControlLink() {
+  state_->gate->shut();
+  detach();
+}
+
+std::size_t GrpcControlLink::endpoint_count() const { return state_->endpoints.size(); }
+
+std::string GrpcControlLink::endpoint_name(std::size_t endpoint) const {
+  return state_->endpoints[endpoint].name;
+}
+
+void GrpcControlLink::attach(std::size_t endpoint, Hello hello, Events& events) {
+  WEIR_ASSERT(state_->call == nullptr);
+  state_->events = &events;
+  state_->call = std::make_shared<AttachCall>(*state_, state_->gate);
+  state_->call->start(*state_->endpoints[endpoint].forwarders, to_proto(state_->facts, hello));
+}
+
+void GrpcControlLink::send(Upward message) {
+  if (state_->call) state_->call->write(to_proto(message));
+}
+
+void GrpcControlLink::detach() {
+  if (const auto call = std::move(state_->call)) call->close();
+  state_->call.reset();
+}
+
+void GrpcControlLink::acquire(std::size_t endpoint, const AcquireRequest& request,
+                              Duration deadline, Callback<void(AcquireReply)> answer) {
+  struct Call {
+    grpc::ClientContext context;
+    pb::AcquirePlacementRequest request;
+    pb::AcquirePlacementResponse response;
+    Callback<void(AcquireReply)> answer;
+  };
+  const auto call = std::make_shared<Call>();
+  call->request = to_proto(state_->facts, request);
+  call->answer = std::move(answer);
+  call->context.set_deadline(state_->clock.wall_now() +
+                             std::chrono::duration_cast<WallTime::duration>(deadline));
+  state_->endpoints[endpoint].placements->async()->AcquirePlacement(
+      &call->context, &call->request, &call->response,
+      [call, gate = state_->gate](const grpc::Status& status) {
+        gate->post([call, reply = reply_for(status, call->response)]() mutable {
+          call->answer(std::move(reply));
+        });
+      });
+}
+
+void GrpcControlLink::release(std::size_t endpoint, const ReleaseRequest& request,
+                              Duration deadline, Callback<void(bool)> done) {
+  struct Call {
+    grpc::ClientContext context;
+    pb::ReleasePlacementRequest request;
+    pb::ReleasePlacementResponse response;
+    Callback<void(bool)> done;
+  };
+  const auto call = std::make_shared<Call>();
+  call->request = to_proto(state_->facts, request);
+  call->done = std::move(done);
+  call->context.set_deadline(state_->clock.wall_now() +
+                             std::chrono::duration_cast<WallTime::duration>(deadline));
+  state_->endpoints[endpoint].placements->async()->ReleasePlacement(
+      &call->context, &call->request, &call->response,
+      [call, gate = state_->gate](const grpc::Status& status) {
+        gate->post([call, acknowledged = is_final(status)] { call->done(acknowledged); });
+      });
+}
+
+}  // namespace weir::routing
