@@ -35,7 +35,8 @@ class Cluster:
             if self.with_agent:
                 self.start_agent()
                 self.wait_origins(len(self.origins))
-            self.wait_settled()
+            if '--token-file' not in self.controlplane_args:
+                self.wait_settled()
             return self
         except BaseException:
             self.__exit__(True, None, None)

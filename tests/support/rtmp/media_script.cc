@@ -94,7 +94,8 @@ ScriptedMessage MixedScript::next() {
   timestamp_ += static_cast<std::uint32_t>(random_.below(60));
   const std::size_t bytes = random_.below(8) == 0 ? random_.below(60000) : random_.below(1500);
   ScriptedMessage message =
-      video_frame(stream_id_, timestamp_, number_++, bytes, number_ % 50 == 0);
+      video_frame(stream_id_, timestamp_, number_, bytes, number_ % 50 == 0);
+  ++number_;
   const std::uint64_t kind = random_.below(4);
   if (kind == 0) {
     message.header.type = rtmp::MessageType::kAudio;
