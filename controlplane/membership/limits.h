@@ -27,6 +27,8 @@ inline constexpr auto kDeathsForgotten = 60s;     ///< … within this time
 inline constexpr auto kReturnDelayFirst = 1s;     ///< after that; doubles
 inline constexpr auto kReturnDelayMax = 30s;
 
+inline constexpr auto kAdmitPatience = 2s;  ///< before a registration is asked for again
+
 inline constexpr std::size_t kGuardOriginsMin = 4;  ///< smaller clusters are not guarded
 inline constexpr std::size_t kGuardDeathsMin = 2;   ///< inferred deaths always allowed …
 inline constexpr auto kGuardWindow = 2s;            ///< … within this time

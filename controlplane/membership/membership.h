@@ -18,7 +18,9 @@
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "controlplane/membership/effects.h"
-#include "controlplane/membership/limits.h"
+#include "controlplane/membership/expiry_guard.h"
+#include "controlplane/membership/origin_facts.h"
+#include "controlplane/membership/pair_penalties.h"
 #include "controlplane/model/origin.h"
 
 namespace weir::membership {
@@ -92,7 +94,76 @@ class Membership {
   /// Incarnations that this forwarder cannot reach for now.
   std::vector<IncarnationId> penalized(const ForwarderId& forwarder, MonotonicTime now) const;
   std::vector<ForwarderId> penalized_forwarders(const OriginId& origin, MonotonicTime now) const;
-  bool verdicts_frozen() const;
+  bool verdicts_frozen() const { return guard_.frozen(); }
+
+ private:
+  struct AgentFacts {
+    bool attached = false;
+    bool silent = false;
+    bool timer_armed = false;
+    MonotonicTime last_message{};
+    std::set<OriginId> origins;
+  };
+  enum class TimerKind : std::uint8_t {
+    kAgentSilence,
+    kMissing,
+    kProbe,
+    kDialRecheck,
+    kReturn,
+    kPairEnd,
+    kPairForgotten,
+    kThaw
+  };
+  /// A timer is never cancelled: when due, it is compared with what its subject says now.
+  struct Timer {
+    MonotonicTime at{};
+    TimerKind kind = TimerKind::kProbe;
+    std::string subject;
+    ForwarderId forwarder;
+    auto operator<=>(const Timer&) const = default;
+  };
+  using Origins = std::map<OriginId, OriginFacts>;
+
+  void notice_stall(MonotonicTime now);
+  void arm(MonotonicTime at, TimerKind kind, std::string subject, ForwarderId forwarder = {});
+  void fire(const Timer& timer, MonotonicTime now, Effects& effects);
+  void fire_agent_silence(const AgentId& agent, MonotonicTime now, Effects& effects);
+  void fire_missing(const OriginId& id, MonotonicTime now, Effects& effects);
+  void fire_thaw(MonotonicTime now, Effects& effects);
+
+  void see(const AgentId& agent, const SeenOrigin& seen, MonotonicTime now, Effects& effects);
+  void admit_or_wait(const OriginId& id, OriginFacts& origin, MonotonicTime now, Effects& effects);
+  void start_probing(const OriginId& id, OriginFacts& origin, MonotonicTime now);
+  void answered(const OriginId& id, OriginFacts& origin, MonotonicTime now, Effects& effects);
+  void pair_failed(const ForwarderId& forwarder, const OriginId& id, MonotonicTime now,
+                   Effects& effects);
+  void weigh_dials(const OriginId& id, OriginFacts& origin, MonotonicTime now, Effects& effects);
+  bool observed(const OriginFacts& origin, MonotonicTime now) const;
+
+  std::pair<model::OriginState, Reason> assess(const OriginFacts& origin) const;
+  void update(const OriginId& id, OriginFacts& origin, Effects& effects);
+  void change(const OriginId& id, OriginFacts& origin, model::OriginState to, Reason reason,
+              Effects& effects);
+  void set_probes_failed(OriginFacts& origin, std::uint32_t count);
+  void convict(const OriginId& id, OriginFacts& origin, Reason reason, Duration age,
+               MonotonicTime now, Effects& effects);
+  void execute(const OriginId& id, OriginFacts& origin, Reason reason, Duration age,
+               MonotonicTime now, Effects& effects);
+  void refute(const OriginId& id, OriginFacts& origin);
+  void hand_over(const OriginId& id, OriginFacts& origin, const AgentId& agent);
+
+  Origins origins_;
+  std::unordered_map<IncarnationId, OriginId> by_incarnation_;
+  std::map<AgentId, AgentFacts> agents_;
+  std::set<ForwarderId> forwarders_;
+  PairPenalties penalties_;
+  ExpiryGuard guard_;
+  std::set<OriginId> held_;  ///< origins with a held verdict
+  std::size_t alive_ = 0;    ///< in state kAlive
+  std::size_t dead_ = 0;     ///< in state kDead
+  std::size_t doubted_ = 0;  ///< one failed probe from a verdict, or past it
+  std::set<Timer> timers_;
+  std::optional<MonotonicTime> woke_;  ///< end of the last time this process slept
 };
 
 }  // namespace weir::membership

@@ -36,9 +36,6 @@ inline constexpr std::size_t kRejections = 12;
 
 /// "CORDONED"; empty for kNone.
 std::string_view to_string(Rejection rejection);
-/// True when time alone may lift it (a cordon or a missing endpoint takes a human).
-bool is_transient(Rejection rejection);
-
 enum class Resource : std::uint8_t { kStreams, kEgress, kCpu };
 /// "streams", "egress", "cpu"
 std::string_view to_string(Resource resource);
@@ -81,7 +78,9 @@ struct Decision {
   std::vector<Ranked> ranked;  ///< best first, at most kRankedMax; empty = NO_ELIGIBLE_ORIGIN
   DecisionRecord record;
   Cost cost;  ///< to reserve on ranked.front()
-  /// ranked is empty, but some origin may become eligible by itself: "busy, retry", not "full".
+  /// ranked is empty, but some origin may become eligible by itself within seconds: "busy, retry".
+  /// False: "full" (configured limits, cordons, no endpoint), which takes an operator or departing
+  /// streams.
   bool may_retry = false;
 };
 

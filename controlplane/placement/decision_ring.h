@@ -19,7 +19,7 @@ class DecisionRing {
   void add(DecisionRecord record);
   /// Newest first.
   std::vector<const DecisionRecord*> find(const StreamKey& stream) const;
-  /// Sets the epoch of the newest record of `stream` that has none (the store has bound it).
+  /// Sets the epoch of the newest record of `stream`, unless it has one: the store has bound it.
   void set_epoch(const StreamKey& stream, Epoch epoch);
   std::size_t size() const;
 

@@ -8,10 +8,12 @@
 // Lifetime: keeps no reference to what it was given.
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "controlplane/placement/decision.h"
 #include "controlplane/placement/origin_view.h"
+#include "controlplane/placement/rules.h"
 
 namespace weir::placement {
 
@@ -23,10 +25,24 @@ class Placer {
   Decision decide(const Request& request, const Snapshot& snapshot);
 
  private:
-  struct Row;
+  /// An origin that passed the filters.
+  struct Row {
+    std::uint32_t index = 0;  ///< in the snapshot
+    Score score;
+    std::uint32_t streams = 0;  ///< ranked_streams
+    std::uint64_t order = 0;    ///< bucket of the score, then streams
+    std::uint64_t weight = 0;   ///< rendezvous
+  };
+
+  void judge(const Question& question, const Snapshot& snapshot, Decision& decision);
+  void hold_slow_starters(const Snapshot& snapshot);
+  void rank(const Question& question, const Snapshot& snapshot);
+  void answer(const Snapshot& snapshot, Decision& decision) const;
 
   Settings settings_;
-  std::vector<std::uint32_t> passed_;
+  std::vector<Row> rows_;
+  /// The first rejected ones, for the record.
+  std::vector<std::pair<std::uint32_t, Rejection>> rejected_;
 };
 
 }  // namespace weir::placement

@@ -6,7 +6,7 @@
 // A reservation is charged in full at once. Its stream is taken off by the first report that was
 // taken after it (the report counts the stream itself); its bit rate fades to nothing over 20 s,
 // because the audience that it stands for comes later than the stream. Threading: one thread.
-// Lifetime: self-contained; bounded by kReservationsMax, oldest forgotten first.
+// Lifetime: self-contained; bounded by kReservationsMax.
 
 #include <cstdint>
 #include <deque>
@@ -40,7 +40,8 @@ class ReservationLedger {
  public:
   using Id = std::uint64_t;  ///< 0 is never used
 
-  /// Charges `cost` to an incarnation, before the store is asked.
+  /// Charges `cost` to an incarnation, before the store is asked. 0 = the ledger is full, not
+  /// charged.
   Id reserve(const IncarnationId& incarnation, const Cost& cost, MonotonicTime now);
   /// The store's count includes it from now on: call it where OriginView::placed_streams is raised.
   void bound(Id id);
