@@ -56,7 +56,8 @@ std::uint64_t SeededRandom::next() {
 
 std::uint64_t SystemRandom::next() {
   std::uint64_t word = 0;
-  // Reads of up to 256 bytes are never interrupted or short once the pool is initialised (getrandom(2)).
+  // Reads of up to 256 bytes are never interrupted or short once the pool is initialised
+  // (getrandom(2)).
   WEIR_ASSERT(::getrandom(&word, sizeof(word), 0) == static_cast<ssize_t>(sizeof(word)));
   return word;
 }

@@ -10,6 +10,9 @@
 namespace weir {
 namespace {
 
+/// The instance name that Flash tools add to an app; it means nothing.
+constexpr std::string_view kDefaultInstance = "_definst_";
+
 Error invalid(std::string message) {
   return make_error(boost::system::errc::invalid_argument, std::move(message), Side::kClient);
 }
@@ -17,10 +20,12 @@ Error invalid(std::string message) {
 std::optional<Error> check_part(std::string_view what, std::string_view part, bool slashes) {
   if (part.empty()) return invalid(fmt::format("{} is empty", what));
   if (part.size() > kStreamKeyBytesMax)
-    return invalid(fmt::format("{} has {} bytes, more than {}", what, part.size(), kStreamKeyBytesMax));
+    return invalid(
+        fmt::format("{} has {} bytes, more than {}", what, part.size(), kStreamKeyBytesMax));
   for (const char c : part) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) return invalid(fmt::format("{} holds a control character", what));
+    if (byte < 0x20 || byte == 0x7f)
+      return invalid(fmt::format("{} holds a control character", what));
     if (c == '/' && !slashes) return invalid(fmt::format("{} holds a slash", what));
   }
   std::size_t start = 0;
@@ -56,34 +61,37 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
   return std::nullopt;
 }
 
-/// Path elements and queries of one string, split at '/' and at the query marks '?' and '#'. A query ends
-/// at the next slash when `query_ends_at_slash` (the FMLE form `app?k=v/stream`).
+/// Path elements and queries of the strings a client sent, in order.
 struct PathAndQuery {
   std::vector<std::string> elements;
   std::string query;  ///< all query parts joined by '&'
 };
 
-void append_path(PathAndQuery& out, std::string_view text) {
-  bool in_query = false;
-  std::string element;
-  const auto finish_element = [&] {
-    if (!element.empty()) out.elements.push_back(percent_decode(element));
-    element.clear();
-  };
-  for (const char c : text) {
-    if (c == '/' ) {
-      finish_element();
-      in_query = false;
-    } else if (c == '?' || c == '#') {
-      if (!out.query.empty()) out.query += '&';
-      in_query = true;
-    } else if (in_query) {
-      out.query += c;
-    } else {
-      element += c;
-    }
+/// Adds one string. Its query reaches to its end, slashes included: in the FMLE form
+/// `app?k=v/stream` the stream comes as a string of its own, and a token may hold slashes.
+void append(PathAndQuery& out, std::string_view text) {
+  const std::size_t mark = std::min(text.find_first_of("?#"), text.size());
+  std::string_view path = text.substr(0, mark);
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    const std::string_view element = path.substr(0, end);
+    if (!element.empty() && element != kDefaultInstance)
+      out.elements.push_back(percent_decode(element));
+    path.remove_prefix(std::min(end + 1, path.size()));
   }
-  finish_element();
+  if (mark + 1 >= text.size()) return;
+  if (!out.query.empty()) out.query += '&';
+  out.query += text.substr(mark + 1);
+}
+
+/// The FMLE form in one string: `app?k=v/stream`, or Flash's `app?k=v/_definst_`. Cuts what follows
+/// the last slash off the query.
+std::string take_stream_from_query(std::string& query) {
+  const std::size_t slash = query.rfind('/');
+  if (slash == std::string::npos) return {};
+  std::string name = percent_decode(std::string_view(query).substr(slash + 1));
+  query.resize(slash);
+  return name == kDefaultInstance ? take_stream_from_query(query) : name;
 }
 
 /// `host`, `host:port`, `[v6]`, `[v6]:port` without the port and the brackets.
@@ -95,6 +103,18 @@ std::string_view host_of_authority(std::string_view authority) {
     return close == std::string_view::npos ? authority : authority.substr(1, close - 1);
   }
   return authority.substr(0, std::min(authority.find(':'), authority.size()));
+}
+
+/// The query's `vhost`, else its `domain`, else the host of the URL. A host ends at a slash, with
+/// which a query that stands before `/stream` may go on.
+std::string vhost_of(std::string_view host, std::string_view query) {
+  for (const std::string_view name : {"vhost", "domain"}) {
+    if (auto value = query_value(query, name)) {
+      value->resize(std::min(value->find('/'), value->size()));
+      if (!value->empty()) return *value;
+    }
+  }
+  return std::string(host);
 }
 
 /// SRS writes the vhost into the app as "app...vhost...name"; it means "?vhost=name".
@@ -115,6 +135,7 @@ VhostRules::VhostRules(std::vector<std::string> known) : known_(std::move(known)
 
 std::string VhostRules::resolve(std::string_view host) const {
   std::string name = lower(host);
+  if (name.ends_with('.')) name.pop_back();  // the absolute form of the same name
   return std::ranges::binary_search(known_, name) ? name : std::string(kDefaultVhost);
 }
 
@@ -128,7 +149,8 @@ std::string percent_decode(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 &&
+        digit(text[i + 2]) >= 0) {
       out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
       i += 2;
     } else {
@@ -161,6 +183,8 @@ Result<StreamKey> parse_stream_key(std::string_view text) {
     return invalid(fmt::format("'{}' is not a stream: write app/stream or vhost/app/stream", text));
   const std::size_t first = text.find('/');
   if (first == last) return make_stream_key({}, text.substr(0, last), text.substr(last + 1));
+  if (first + 1 == last)
+    return invalid(fmt::format("'{}' is not a stream: the app between the slashes is empty", text));
   return make_stream_key(text.substr(0, first), text.substr(first + 1, last - first - 1),
                          text.substr(last + 1));
 }
@@ -169,34 +193,36 @@ Result<StreamKey> stream_key_from_rtmp(std::string_view tc_url, std::string_view
                                        std::string_view name, const VhostRules& vhosts) {
   for (const std::string_view part : {tc_url, app, name}) {
     if (part.size() > kStreamNameBytesMax)
-      return invalid(fmt::format("a URL part has {} bytes, more than {}", part.size(),
-                                 kStreamNameBytesMax));
+      return invalid(
+          fmt::format("a URL part has {} bytes, more than {}", part.size(), kStreamNameBytesMax));
   }
   const std::string url = replace_vhost_dots(tc_url);
   std::string_view rest = url;
-  if (const std::size_t scheme = rest.find("://"); scheme != std::string_view::npos)
+  if (const std::size_t scheme = rest.find("://"); scheme < rest.find_first_of("/?#"))
     rest.remove_prefix(scheme + 3);
   const std::size_t authority_end = std::min(rest.find_first_of("/?#"), rest.size());
   const std::string_view host = host_of_authority(rest.substr(0, authority_end));
 
   PathAndQuery parsed;
-  append_path(parsed, rest.substr(authority_end));
-  if (parsed.elements.empty()) append_path(parsed, replace_vhost_dots(app));
-  append_path(parsed, replace_vhost_dots(name));
-  std::erase(parsed.elements, std::string("_definst_"));
-  if (parsed.elements.empty()) return invalid("the URL names no stream");
+  append(parsed, rest.substr(authority_end));
+  if (parsed.elements.empty()) append(parsed, replace_vhost_dots(app));
+  const std::size_t app_elements = parsed.elements.size();
+  append(parsed, replace_vhost_dots(name));
 
-  std::string stream = std::move(parsed.elements.back());
-  parsed.elements.pop_back();
+  std::string stream;
+  if (parsed.elements.size() > app_elements || app_elements > 1) {
+    // The name's last element, or, without a name, the last of "app/stream" in one.
+    stream = std::move(parsed.elements.back());
+    parsed.elements.pop_back();
+  } else {
+    stream = take_stream_from_query(parsed.query);
+  }
   std::string app_path;
   for (const std::string& element : parsed.elements) {
     if (!app_path.empty()) app_path += '/';
     app_path += element;
   }
-  std::string vhost(host);
-  if (auto value = query_value(parsed.query, "vhost")) vhost = std::move(*value);
-  else if (auto domain = query_value(parsed.query, "domain")) vhost = std::move(*domain);
-  return make_stream_key(vhosts.resolve(vhost), app_path, stream);
+  return make_stream_key(vhosts.resolve(vhost_of(host, parsed.query)), app_path, stream);
 }
 
 }  // namespace weir

@@ -70,7 +70,9 @@ Result<StreamKey> parse_stream_key(std::string_view text);
 
 /// What an RTMP client says: `tc_url` and `app` of its connect command, `name` of publish or play,
 /// as received. `app` is used only where tc_url has no path. Percent-decoding is done once, after
-/// the query parts are cut off.
+/// the query parts are cut off. A query reaches to the end of its string: a slash in a token never
+/// makes a path element (SRS would split there, nginx-rtmp does not). An empty `name` is guessed from
+/// the last element of the app, or from what follows the last slash of the query (FMLE).
 Result<StreamKey> stream_key_from_rtmp(std::string_view tc_url, std::string_view app,
                                        std::string_view name, const VhostRules& vhosts);
 
