@@ -93,8 +93,7 @@ ScriptedMessage MixedScript::next() {
   static constexpr std::array<std::uint32_t, 6> kChunkStreams = {4, 6, 7, 63, 200, 1000};
   timestamp_ += static_cast<std::uint32_t>(random_.below(60));
   const std::size_t bytes = random_.below(8) == 0 ? random_.below(60000) : random_.below(1500);
-  ScriptedMessage message =
-      video_frame(stream_id_, timestamp_, number_, bytes, number_ % 50 == 0);
+  ScriptedMessage message = video_frame(stream_id_, timestamp_, number_, bytes, number_ % 50 == 0);
   ++number_;
   const std::uint64_t kind = random_.below(4);
   if (kind == 0) {

@@ -198,7 +198,7 @@ void ScriptedClient::send_mixed() {
     if (mixed_left_ == options_.mixed_messages / 2)
       peer_->set_chunk_size(options_.chunk_size * 3 + 1);
     send_scripted(mixed_->next());
-    if (--mixed_left_ == 0) log_.write(session_, "script_sent");
+    --mixed_left_;
   }
 }
 
@@ -210,7 +210,12 @@ void ScriptedClient::send_scripted(const ScriptedMessage& message) {
 
 void ScriptedClient::on_drained() {
   if (phase_ != Phase::kActive || options_.mode != ClientOptions::Mode::kPublish) return;
-  if (options_.mixed_messages > 0) return send_mixed();
+  if (options_.mixed_messages > 0) {
+    if (mixed_left_ > 0) return send_mixed();
+    if (!script_sent_) log_.write(session_, "script_sent");
+    script_sent_ = true;
+    return;
+  }
   if (!options_.flat_out) return;
   while (peer_ && peer_->queued() < kFlatOutQueue) send_frame();
 }

@@ -97,6 +97,7 @@ class ScriptedClient final : public RtmpPeerHandler {
   double connect_began_ = 0;
   std::optional<double> accepted_at_;
   bool silent_ = false;
+  bool script_sent_ = false;
   bool media_seen_ = false;
 };
 
