@@ -125,6 +125,7 @@ void ChunkSplice::begin_message(const ChunkEvent& event, Run& run) {
   }
   switch (run.handler().on_message(header)) {
     case SpliceAction::kPass:
+      announce_chunk_size(run);
       receiver.fate = Fate::kPass;
       ++passing_;
       pass_header(event, receiver, run);
@@ -167,7 +168,6 @@ bool ChunkSplice::passes_verbatim(const ChunkEvent& event, const Receiver& recei
 }
 
 void ChunkSplice::pass_header(const ChunkEvent& event, Receiver& receiver, Run& run) {
-  announce_chunk_size(run);
   const rtmp::ChunkStream& stream = decoder_.stream(event.slot);
   const MessageHeader meant = translate(stream.header());
   const std::uint32_t delta = meant.timestamp - receiver.timestamp;
