@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -31,9 +32,9 @@ class MemoryStoreUnderTest final : public StoreUnderTest {
     store_ = std::make_unique<MemoryStateStore>(executor_, clock_);
   }
   std::uint64_t wall_us() override {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                          clock_.wall_now().time_since_epoch())
-                                          .count());
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(clock_.wall_now().time_since_epoch())
+            .count());
   }
 
  private:
@@ -42,9 +43,8 @@ class MemoryStoreUnderTest final : public StoreUnderTest {
   std::unique_ptr<MemoryStateStore> store_ = std::make_unique<MemoryStateStore>(executor_, clock_);
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Memory, StateStoreConformance,
-    ::testing::Values(StoreFactory{"memory", [] { return std::make_unique<MemoryStoreUnderTest>(); }}));
+const StoreFactory kMemory{"memory", [] { return std::make_unique<MemoryStoreUnderTest>(); }};
+WEIR_STATE_STORE_CONFORMANCE(Memory, kMemory);
 
 class MemoryStateStoreTest : public ::testing::Test {
  protected:

@@ -2,8 +2,8 @@
 // The conformance suite of StateStore: what every implementation must do (design 4).
 //
 // Purpose: the fixture with which state_store_*_test.cc are written, one test per sentence of the
-// design. An implementation joins by INSTANTIATE_TEST_SUITE_P(<Name>, StateStoreConformance, …) with a
-// StoreFactory; see memory_state_store_test.cc.
+// design. An implementation joins by WEIR_STATE_STORE_CONFORMANCE(<Name>, <factory>); see
+// memory_state_store_test.cc.
 // Threading: one thread. Lifetime: one store per test.
 
 #include <functional>
@@ -43,7 +43,9 @@ struct StoreFactory {
   std::string name;
   std::function<std::unique_ptr<StoreUnderTest>()> make;
 };
-inline void PrintTo(const StoreFactory& factory, std::ostream* out) { *out << factory.name; }
+inline void PrintTo(const StoreFactory& factory, std::ostream* out) {
+  *out << factory.name;
+}
 
 class StateStoreConformance : public ::testing::TestWithParam<StoreFactory> {
  protected:
@@ -83,8 +85,6 @@ class StateStoreConformance : public ::testing::TestWithParam<StoreFactory> {
   static model::Holder session(const std::string& id, const std::string& forwarder = "f1");
   static HolderRef ref(const model::Placement& placement);
   AcquireRequest request(const model::Holder& holder, std::vector<Candidate> candidates) const;
-  /// Session s1 of f1 publishes on a new origin o1.
-  model::Placement publishing();
 
   /// Runs one verb to its answer; the answer must not come inside the call.
   template <class T, class Call>
@@ -118,5 +118,34 @@ class StateStoreConformance : public ::testing::TestWithParam<StoreFactory> {
   StreamKey stream_;
   Caller caller_;
 };
+
+/// A store that has settled, with two origins.
+class StateStoreSettled : public StateStoreConformance {
+ protected:
+  void SetUp() override;
+  AcquireRequest takeover(const model::Holder& holder, const AcquireResult& held,
+                          Takeover::Evidence evidence) const;
+  /// Bound and confirmed.
+  AcquireResult publish(const model::Holder& holder);
+
+  Candidate o1_, o2_;
+};
+
+// The chapters of the suite: state_store_<chapter>_test.cc.
+class StateStoreAcquire : public StateStoreSettled {};
+class StateStorePlacements : public StateStoreSettled {};
+class StateStoreOrigins : public StateStoreConformance {
+ protected:
+  void SetUp() override;
+};
+class StateStoreHistory : public StateStoreConformance {};
+class StateStoreFeed : public StateStoreConformance {};
+
+#define WEIR_STATE_STORE_CONFORMANCE(name, factory)                                 \
+  INSTANTIATE_TEST_SUITE_P(name, StateStoreAcquire, ::testing::Values(factory));    \
+  INSTANTIATE_TEST_SUITE_P(name, StateStorePlacements, ::testing::Values(factory)); \
+  INSTANTIATE_TEST_SUITE_P(name, StateStoreOrigins, ::testing::Values(factory));    \
+  INSTANTIATE_TEST_SUITE_P(name, StateStoreHistory, ::testing::Values(factory));    \
+  INSTANTIATE_TEST_SUITE_P(name, StateStoreFeed, ::testing::Values(factory))
 
 }  // namespace weir::store

@@ -42,8 +42,8 @@ std::optional<StoreError> StateStoreConformance::acquire_error(AcquireRequest re
 }
 
 Changed StateStoreConformance::confirm(const model::Placement& placement) {
-  return value(ask<Changed>(
-      [&](auto done) { store().confirm(ref(placement), caller_, std::move(done)); }));
+  return value(
+      ask<Changed>([&](auto done) { store().confirm(ref(placement), caller_, std::move(done)); }));
 }
 
 Changed StateStoreConformance::release(const model::Placement& placement) {
@@ -51,8 +51,8 @@ Changed StateStoreConformance::release(const model::Placement& placement) {
 }
 
 Changed StateStoreConformance::release(HolderRef held) {
-  return value(ask<Changed>(
-      [&](auto done) { store().release(std::move(held), caller_, std::move(done)); }));
+  return value(
+      ask<Changed>([&](auto done) { store().release(std::move(held), caller_, std::move(done)); }));
 }
 
 Changed StateStoreConformance::orphan(OrphanRequest request) {
@@ -60,15 +60,13 @@ Changed StateStoreConformance::orphan(OrphanRequest request) {
       [&](auto done) { store().orphan(std::move(request), caller_, std::move(done)); }));
 }
 
-Changed StateStoreConformance::repoint(const model::Placement& placement,
-                                       const IncarnationId& to) {
+Changed StateStoreConformance::repoint(const model::Placement& placement, const IncarnationId& to) {
   return value(ask<Changed>(
       [&](auto done) { store().repoint(ref(placement), to, caller_, std::move(done)); }));
 }
 
 Changed StateStoreConformance::restore(const model::Placement& held) {
-  return value(ask<Changed>(
-      [&](auto done) { store().restore({held}, caller_, std::move(done)); }));
+  return value(ask<Changed>([&](auto done) { store().restore({held}, caller_, std::move(done)); }));
 }
 
 Reply<Changed> StateStoreConformance::claim(const model::Placement& held) {
@@ -113,8 +111,9 @@ bool StateStoreConformance::declare_dead(const IncarnationId& incarnation, Durat
 
 void StateStoreConformance::cordon(const std::string& origin, bool on) {
   value(ask<std::optional<OriginRecord>>([&](auto done) {
-    store().set_cordon(OriginId(origin), on ? std::optional<std::string>("maintenance") : std::nullopt,
-                       caller_, std::move(done));
+    store().set_cordon(OriginId(origin),
+                       on ? std::optional<std::string>("maintenance") : std::nullopt, caller_,
+                       std::move(done));
   }));
 }
 
@@ -125,8 +124,7 @@ void StateStoreConformance::renew(const std::string& forwarder) {
 }
 
 GenerationState StateStoreConformance::generation() {
-  return value(
-      ask<GenerationState>([&](auto done) { store().read_generation(std::move(done)); }));
+  return value(ask<GenerationState>([&](auto done) { store().read_generation(std::move(done)); }));
 }
 
 model::Holder StateStoreConformance::session(const std::string& id, const std::string& forwarder) {
@@ -146,9 +144,29 @@ AcquireRequest StateStoreConformance::request(const model::Holder& holder,
   return request;
 }
 
-model::Placement StateStoreConformance::publishing() {
-  const AcquireResult bound = acquire(session("s1"), {origin("o1")});
-  return confirm(bound.placement.value()).placement.value();
+void StateStoreSettled::SetUp() {
+  StateStoreConformance::SetUp();
+  begin();
+  o1_ = origin("o1");
+  o2_ = origin("o2");
+}
+
+AcquireRequest StateStoreSettled::takeover(const model::Holder& holder, const AcquireResult& held,
+                                           Takeover::Evidence evidence) const {
+  AcquireRequest asked = request(holder, {o2_, o1_});
+  asked.takeover = Takeover{held.placement.value().epoch, evidence, held.store_time};
+  return asked;
+}
+
+AcquireResult StateStoreSettled::publish(const model::Holder& holder) {
+  AcquireResult bound = acquire(holder, {o1_, o2_});
+  confirm(bound.placement.value());
+  return bound;
+}
+
+void StateStoreOrigins::SetUp() {
+  StateStoreConformance::SetUp();
+  begin();
 }
 
 }  // namespace weir::store
