@@ -1,21 +1,24 @@
 #pragma once
-// What an operator or the control plane can change about RTMP sessions. Fixed limits: session_limits.h.
-// Threading: plain values. Lifetime: outlives the sessions made with it.
+// What an operator or the control plane can change about RTMP sessions. Fixed limits:
+// session_limits.h. Threading: plain values. Lifetime: outlives the sessions made with it.
 
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 
 namespace weir::relay {
 
-/// What a forwarder says of itself in connect's `_result`, before it knows the origin (handbook of the
-/// protocol: docs/protocols/rtmp.md, "connect"). It must be true for every origin of the pool.
+/// What a forwarder says of itself in connect's `_result`, before it knows the origin (handbook of
+/// the protocol: docs/protocols/rtmp.md, "connect"). It must be true for every origin of the pool.
 struct ConnectProfile {
   std::string server_version = "FMS/3,5,3,888";
   double capabilities = 127;
+  /// Encoded AMF0 properties (name and value) to add, e.g. fourCcList.
+  std::vector<std::uint8_t> extra_properties;
 };
 
 struct RtmpSessionConfig {

@@ -36,8 +36,7 @@ FakeRouteResolver::~FakeRouteResolver() {
   for (const auto& [id, session] : sessions_) WEIR_ASSERT(session.ended.has_value());
 }
 
-void FakeRouteResolver::session_started(const SessionInfo& info,
-                                        routing::SessionControl& control) {
+void FakeRouteResolver::session_started(const SessionInfo& info, routing::SessionControl& control) {
   WEIR_ASSERT(!sessions_.contains(info.id));
   sessions_[info.id] = {.info = info, .states = {info.state}, .control = &control};
 }

@@ -36,8 +36,7 @@ void FakeSessionIo::dial(std::string_view endpoint) {
 
 void FakeSessionIo::close(Leg leg, CloseMode mode) {
   WEIR_ASSERT(!finished_ && leg == Leg::kOrigin && origin_leg_live());
-  origin_legs_.back().state =
-      mode == CloseMode::kFlush ? LegState::kFlushed : LegState::kAborted;
+  origin_legs_.back().state = mode == CloseMode::kFlush ? LegState::kFlushed : LegState::kAborted;
 }
 
 void FakeSessionIo::finish(std::string_view reason) {

@@ -1,10 +1,10 @@
 #pragma once
 // FakeSessionIo: records what a RelaySession asks of its driver, per leg and in order.
 //
-// Each dial() opens a new origin leg; bytes sent to the origin are kept by leg, so that a test can see
-// what the second origin got. Views are copied when they are sent, which is what makes a view that is
-// used too late visible under the address sanitizer.
-// Threading: one thread. Lifetime: outlives the session under test.
+// Each dial() opens a new origin leg; bytes sent to the origin are kept by leg, so that a test can
+// see what the second origin got. Views are copied when they are sent, which is what makes a view
+// that is used too late visible under the address sanitizer. Threading: one thread. Lifetime:
+// outlives the session under test.
 
 #include <cstdint>
 #include <optional>

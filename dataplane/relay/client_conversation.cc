@@ -1,0 +1,267 @@
+#include "dataplane/relay/client_conversation.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/base/contract.h"
+#include "dataplane/protocol/amf/writer.h"
+#include "dataplane/relay/session_limits.h"
+
+namespace weir::relay {
+
+using routing::ContactOutcome;
+using rtmp::Command;
+using rtmp::Message;
+
+namespace {
+
+// Transactions of our own calls; the order in which they are sent.
+constexpr double kConnect = 1;
+constexpr double kReleaseStream = 2;
+constexpr double kFcPublish = 3;
+constexpr double kCreateStream = 4;
+constexpr double kRequest = 5;
+constexpr double kFcUnpublish = 6;
+constexpr double kDeleteStream = 7;
+
+ContactOutcome outcome_of(LegEnd end) {
+  switch (end) {
+    case LegEnd::kRefused:
+      return ContactOutcome::kRefused;
+    case LegEnd::kUnreachable:
+      return ContactOutcome::kUnreachable;
+    case LegEnd::kTimedOut:
+      return ContactOutcome::kTimedOut;
+    case LegEnd::kFin:  // before its first answer: as good as a reset
+    case LegEnd::kReset:
+      break;
+  }
+  return ContactOutcome::kReset;
+}
+
+rtmp::Dialect dialect_of(routing::OriginKind kind) {
+  return kind == routing::OriginKind::kNginxRtmp ? rtmp::Dialect::kNginxRtmp
+                                                 : rtmp::Dialect::kSpecification;
+}
+
+}  // namespace
+
+ClientConversation::ClientConversation(const SessionContext& context, routing::Route route,
+                                       const ClientFacts& facts, std::uint32_t chunk_size)
+    : context_(context),
+      route_(std::move(route)),
+      facts_(facts),
+      chunk_size_(chunk_size),
+      writer_(context.io, Leg::kOrigin),
+      sink_(&writer_),
+      assembler_(dialect_of(route_.origin_kind)) {
+  WEIR_ASSERT(!route_.rtmp_endpoints.empty());
+}
+
+void ClientConversation::dial(MonotonicTime now) {
+  phase_ = Phase::kDialing;
+  dial_began_ = now;
+  deadline_ = now + context_.config.dial_timeout;
+  open_ = true;
+  context_.io.dial(route_.rtmp_endpoints[endpoint_]);
+}
+
+void ClientConversation::close(CloseMode mode) {
+  if (std::exchange(open_, false)) context_.io.close(Leg::kOrigin, mode);
+  phase_ = Phase::kOver;
+  deadline_.reset();
+}
+
+OriginEvent ClientConversation::on_connected(MonotonicTime) {
+  phase_ = Phase::kHandshake;
+  std::vector<std::uint8_t> bytes;
+  handshake_.start(context_.random, bytes);
+  context_.io.send_copy(Leg::kOrigin, bytes);
+  return {};
+}
+
+OriginEvent ClientConversation::dial_failed(ContactOutcome outcome, MonotonicTime now) {
+  context_.resolver.report_dial(route_.incarnation, outcome, now - dial_began_);
+  if (++endpoint_ < route_.rtmp_endpoints.size()) {
+    handshake_ = {};
+    dial(now);
+    return {};
+  }
+  phase_ = Phase::kOver;
+  deadline_.reset();
+  return {.kind = OriginEvent::Kind::kFailed, .outcome = outcome};
+}
+
+OriginEvent ClientConversation::refused(std::string code, std::string text) {
+  close(CloseMode::kFlush);
+  return {.kind = OriginEvent::Kind::kRefused, .code = std::move(code), .text = std::move(text)};
+}
+
+OriginEvent ClientConversation::on_closed(LegEnd end, MonotonicTime now) {
+  const Phase phase = std::exchange(phase_, Phase::kOver);
+  deadline_.reset();
+  open_ = false;
+  switch (phase) {
+    case Phase::kDialing:
+    case Phase::kHandshake:
+      return dial_failed(outcome_of(end), now);
+    case Phase::kConnecting:
+    case Phase::kCreating:
+      // nginx-rtmp closes in an orderly way when it does not know the application.
+      if (end == LegEnd::kFin)
+        return refused(std::string(rtmp::status::kConnectRejected), "the origin closed");
+      return {.kind = OriginEvent::Kind::kFailed, .outcome = outcome_of(end)};
+    case Phase::kStarted:
+      return {.kind = OriginEvent::Kind::kLost, .outcome = outcome_of(end)};
+    case Phase::kOver:
+      break;
+  }
+  return {};
+}
+
+OriginEvent ClientConversation::on_timer(MonotonicTime now) {
+  if (!deadline_ || now < *deadline_) return {};
+  const bool dialing = phase_ <= Phase::kHandshake;
+  close(CloseMode::kAbort);
+  if (dialing) return dial_failed(ContactOutcome::kTimedOut, now);
+  return {.kind = OriginEvent::Kind::kFailed, .outcome = ContactOutcome::kTimedOut};
+}
+
+OriginEvent ClientConversation::next(rtmp::Bytes& input, MonotonicTime now) {
+  if (phase_ == Phase::kOver) {
+    input = {};
+    return {};
+  }
+  if (phase_ == Phase::kHandshake) {
+    std::vector<std::uint8_t> bytes;
+    const auto step = handshake_.feed(input, bytes);
+    if (!bytes.empty()) context_.io.send_copy(Leg::kOrigin, bytes);
+    if (step == rtmp::HandshakeStep::kNeedMore) return {};
+    if (step == rtmp::HandshakeStep::kFailed) {
+      input = {};
+      close(CloseMode::kAbort);
+      return dial_failed(ContactOutcome::kReset, now);
+    }
+    context_.resolver.report_dial(route_.incarnation, ContactOutcome::kAnswered, now - dial_began_);
+    phase_ = Phase::kConnecting;
+    deadline_ = now + kOriginAnswerTimeout;
+    send_connect();
+  }
+  while (!input.empty()) {
+    const auto message = assembler_.next(input);
+    if (!message) {
+      if (assembler_.error() == rtmp::ChunkError::kNone) return {};
+      input = {};
+      return refused({}, fmt::format("origin: {}", rtmp::to_text(assembler_.error())));
+    }
+    if (OriginEvent event = handle(*message, now); event.kind != OriginEvent::Kind::kNone)
+      return event;
+  }
+  return {};
+}
+
+OriginEvent ClientConversation::handle(const Message& message, MonotonicTime now) {
+  if (control_.handle(message, *sink_)) return {};
+  if (rtmp::is_command(message.header.type)) {
+    const auto command = rtmp::parse_command(message);
+    if (!command) return {};
+    if (command->name == "_result" || command->name == "_error") return on_answer(*command, now);
+    if (command->name == "onStatus" && phase_ != Phase::kStarted) {
+      // SRS and others refuse connect this way, too.
+      const auto info = rtmp::status_info(*command);
+      if (info && info->is_error())
+        return refused(std::string(info->code), std::string(info->description));
+    }
+  }
+  if (phase_ != Phase::kStarted) return {};
+  return {.kind = OriginEvent::Kind::kMessage, .message = message};
+}
+
+OriginEvent ClientConversation::on_answer(const Command& command, MonotonicTime now) {
+  if (command.name == "_error") {
+    const bool needed = (phase_ == Phase::kConnecting && command.transaction == kConnect) ||
+                        (phase_ == Phase::kCreating && command.transaction == kCreateStream);
+    if (!needed) return {};
+    const auto info = rtmp::status_info(command);
+    return refused(std::string(info ? info->code : rtmp::status::kConnectRejected),
+                   std::string(info ? info->description : "refused by the origin"));
+  }
+  if (phase_ == Phase::kConnecting && command.transaction == kConnect) {
+    send_create_stream();
+    phase_ = Phase::kCreating;
+    deadline_ = now + kOriginAnswerTimeout;
+    return {};
+  }
+  if (phase_ != Phase::kCreating || command.transaction != kCreateStream) return {};
+  const auto id = command.argument(1);
+  if (!id || !id->is_number() || id->number < 0 || id->number > 0xFFFFFFFF)
+    return refused({}, "the origin's createStream result names no stream");
+  stream_id_ = static_cast<std::uint32_t>(id->number);
+  send_request();
+  phase_ = Phase::kStarted;
+  deadline_ = now + kOriginAnswerTimeout;
+  return {.kind = OriginEvent::Kind::kSent};
+}
+
+std::string ClientConversation::tag() const {
+  std::string text =
+      fmt::format("weir:{}/{}", context_.identity.forwarder.str(), context_.identity.session.str());
+  // A provisional placement has no epoch, and its publisher is never dropped automatically.
+  if (route_.epoch.is_set()) text += fmt::format("/{}", format_as(route_.epoch));
+  return text;
+}
+
+void ClientConversation::send_connect() {
+  // Before anything else, so that the client's chunks can pass as they are later.
+  if (chunk_size_ > writer_.chunk_size()) writer_.send(rtmp::set_chunk_size(chunk_size_));
+  amf::Reader reader{rtmp::Bytes(facts_.connect_arguments)};
+  const auto object = reader.next();
+  WEIR_ASSERT(object && object->has_properties());
+  const bool tagged =
+      facts_.request.intent == routing::Intent::kPublish && context_.config.origin_tag;
+  const std::vector<std::uint8_t> patched =
+      tagged ? amf::with_property(*object, "swfUrl", amf::encode_string(tag()))
+             : std::vector<std::uint8_t>(object->raw.begin(), object->raw.end());
+  writer_.send_command(rtmp::connect_command(kConnect, patched, reader.rest()));
+}
+
+void ClientConversation::send_create_stream() {
+  if (facts_.release_stream)
+    writer_.send_command(
+        rtmp::stream_name_command("releaseStream", kReleaseStream, *facts_.release_stream));
+  if (facts_.fc_publish) {
+    writer_.send_command(rtmp::stream_name_command("FCPublish", kFcPublish, *facts_.fc_publish));
+    fc_published_ = true;
+  }
+  writer_.send_command(rtmp::create_stream_command(kCreateStream));
+}
+
+void ClientConversation::send_request() {
+  const StreamRequest& request = facts_.request;
+  const bool publish = request.intent == routing::Intent::kPublish;
+  std::vector<std::uint8_t> payload;
+  amf::Writer(payload)
+      .string(publish ? "publish" : "play")
+      .number(kRequest)
+      .null()
+      .string(request.name)
+      .raw(request.more_arguments);
+  writer_.send_command(payload, stream_id_);
+  if (!publish && facts_.buffer_ms)
+    writer_.send(rtmp::user_control({.event = rtmp::UserEvent::kSetBufferLength,
+                                     .value = stream_id_,
+                                     .buffer = *facts_.buffer_ms}));
+}
+
+void ClientConversation::send_fc_unpublish() {
+  if (!std::exchange(fc_published_, false)) return;
+  sink_->send_command(rtmp::stream_name_command("FCUnpublish", kFcUnpublish, *facts_.fc_publish));
+}
+
+void ClientConversation::send_farewell() {
+  send_fc_unpublish();
+  sink_->send_command(rtmp::delete_stream_command(kDeleteStream, stream_id_));
+}
+
+}  // namespace weir::relay

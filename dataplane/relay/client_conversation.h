@@ -1,0 +1,112 @@
+#pragma once
+// ClientConversation: the forwarder as RTMP client towards one origin, for one attempt.
+//
+// Purpose: dials the endpoints of a route, shakes hands, repeats what the client has said (connect
+// with its own bytes, releaseStream and FCPublish if it sent them, createStream, publish or play)
+// and tells what the origin makes of it. Whether and where to try again is decided by its owner.
+// Threading: the session's worker. Lifetime: owned by a publish or play session; a new one per
+// attempt.
+
+#include <optional>
+#include <string>
+
+#include "common/base/random.h"
+#include "dataplane/protocol/rtmp/command.h"
+#include "dataplane/protocol/rtmp/handshake.h"
+#include "dataplane/protocol/rtmp/message_assembler.h"
+#include "dataplane/relay/client_facts.h"
+#include "dataplane/relay/leg_writer.h"
+#include "dataplane/relay/session_context.h"
+#include "dataplane/routing/route.h"
+
+namespace weir::relay {
+
+struct OriginEvent {
+  enum class Kind {
+    kNone,     ///< more input is needed
+    kFailed,   ///< no origin there, or it died before publish or play was sent: `outcome`
+    kRefused,  ///< it answered and does not want this client: `code` (may be empty), `text`
+    kSent,     ///< publish or play is on its way
+    kMessage,  ///< `message`, behind kSent: for the owner
+    kLost,     ///< the leg ended after publish or play was sent
+  };
+  Kind kind = Kind::kNone;
+  routing::ContactOutcome outcome = routing::ContactOutcome::kAnswered;
+  std::string code;
+  std::string text;
+  rtmp::Message message;
+};
+
+class ClientConversation {
+ public:
+  /// `chunk_size`: what the media that will follow is cut into; 0 = nothing follows (players).
+  ClientConversation(const SessionContext& context, routing::Route route, const ClientFacts& facts,
+                     std::uint32_t chunk_size);
+
+  void dial(MonotonicTime now);
+  OriginEvent on_connected(MonotonicTime now);
+  OriginEvent on_closed(LegEnd end, MonotonicTime now);
+  OriginEvent on_timer(MonotonicTime now);
+  /// Consumes from `input` up to the next event.
+  OriginEvent next(rtmp::Bytes& input, MonotonicTime now);
+  /// One message of the origin, from next() or from a splice that has taken over its decoder.
+  OriginEvent handle(const rtmp::Message& message, MonotonicTime now);
+  /// The origin has answered publish or play: the answer's deadline is over.
+  void accepted() { deadline_.reset(); }
+  std::optional<MonotonicTime> deadline() const { return deadline_; }
+
+  /// FCUnpublish, once, and only if FCPublish was sent.
+  void send_fc_unpublish();
+  /// The orderly end of the stream: FCUnpublish and deleteStream.
+  void send_farewell();
+  /// Ends the leg if it is there; nothing more is reported.
+  void close(CloseMode mode);
+
+  const routing::Route& route() const { return route_; }
+  void adopt(const routing::Route& route) { route_ = route; }
+  std::uint32_t stream_id() const { return stream_id_; }
+  bool request_sent() const { return phase_ == Phase::kStarted; }
+  LegWriter& writer() { return writer_; }
+  MessageSink& sink() { return *sink_; }
+  LegControl& control() { return control_; }
+  /// Where this conversation's own messages go; a splice to the origin puts itself here.
+  void set_sink(MessageSink* sink) { sink_ = sink; }
+  rtmp::MessageAssembler release_assembler() { return std::move(assembler_); }
+
+ private:
+  enum class Phase {
+    kDialing,     // TCP
+    kHandshake,   // C0C1 sent
+    kConnecting,  // connect sent
+    kCreating,    // createStream sent
+    kStarted,     // publish or play sent
+    kOver,        // closed or failed
+  };
+
+  OriginEvent dial_failed(routing::ContactOutcome outcome, MonotonicTime now);
+  OriginEvent refused(std::string code, std::string text);
+  OriginEvent on_answer(const rtmp::Command& command, MonotonicTime now);
+  void send_connect();
+  void send_create_stream();
+  void send_request();
+  std::string tag() const;
+
+  const SessionContext& context_;
+  routing::Route route_;
+  const ClientFacts& facts_;
+  std::uint32_t chunk_size_;
+  LegWriter writer_;
+  MessageSink* sink_;
+  LegControl control_;
+  rtmp::ClientHandshake handshake_;
+  rtmp::MessageAssembler assembler_;
+  Phase phase_ = Phase::kDialing;
+  std::size_t endpoint_ = 0;
+  MonotonicTime dial_began_{};
+  std::optional<MonotonicTime> deadline_;
+  std::uint32_t stream_id_ = 1;
+  bool fc_published_ = false;
+  bool open_ = false;  // the driver has a leg of ours
+};
+
+}  // namespace weir::relay

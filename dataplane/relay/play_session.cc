@@ -1,0 +1,323 @@
+#include "dataplane/relay/play_session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "dataplane/protocol/amf/writer.h"
+#include "dataplane/relay/session_limits.h"
+
+namespace weir::relay {
+
+using rtmp::MessageType;
+
+PlaySession::PlaySession(const SessionContext& context, ServerConversation& client,
+                         MessageSink& client_sink, LegWriter& client_writer, StreamKey stream)
+    : StreamSession(context, client, client_sink, std::move(stream)),
+      client_writer_(client_writer) {}
+
+void PlaySession::start(MonotonicTime now) {
+  now_ = now;
+  wait_for_publisher(now);
+  watch();
+}
+
+void PlaySession::wait_for_publisher(MonotonicTime now) {
+  drop_splice(CloseMode::kFlush);
+  state_ = State::kWaiting;
+  retry_at_.reset();
+  patience_until_.reset();
+  next_ping_ = now + kWaitPingInterval;
+  if (context_.config.play_wait > Duration::zero()) wait_until_ = now + context_.config.play_wait;
+  if (info_.incarnation.empty()) return;
+  info_.origin = {};
+  info_.incarnation = {};
+  change_state(routing::SessionInfo::State::kWaiting);
+}
+
+void PlaySession::take_update(MonotonicTime now) {
+  auto route = std::exchange(update_, std::nullopt)->route;
+  if (!route) {
+    route_.reset();
+    if (had_media()) return end_play("the stream has ended");
+    if (state_ != State::kWaiting) wait_for_publisher(now);
+    return;
+  }
+  const bool new_epoch = !route_ || route_->epoch != route->epoch;
+  // The epoch is kept when an origin only got a new incarnation around a running stream.
+  const bool same_owner = route_ && (route_->incarnation == route->incarnation ||
+                                     (leg_ && !new_epoch && route->epoch.is_set()));
+  const bool now_publishing =
+      state_ == State::kRetrying && route->state == routing::PlacementState::kPublishing;
+  route_ = std::move(route);
+  if (new_epoch) patience_until_.reset();
+  if (same_owner && leg_) {
+    // A new holder at the same origin, too: servers keep their players over that.
+    leg_->adopt(*route_);
+    if (new_epoch || info_.incarnation != route_->incarnation) {
+      info_.epoch = route_->epoch;
+      info_.incarnation = route_->incarnation;
+      change_state(info_.state);
+    }
+    return;
+  }
+  if (had_media()) return end_play("the stream moved to another origin");
+  if (state_ != State::kRetrying || !same_owner || new_epoch || now_publishing) try_origin(now);
+}
+
+void PlaySession::try_origin(MonotonicTime now) {
+  drop_splice(CloseMode::kAbort);
+  wait_until_.reset();
+  retry_at_.reset();
+  if (!patience_until_) {
+    patience_until_ = now + kPlayRetryTotal;
+    backoff_ = kPlayRetryFirst;
+  }
+  state_ = State::kTrying;
+  dial(*route_, 0, now);
+}
+
+void PlaySession::retry(std::string_view code, std::string_view text, MonotonicTime now) {
+  if (!patience_until_) patience_until_ = now + kPlayRetryTotal;
+  if (now + backoff_ >= *patience_until_)
+    return refuse(code, text, fmt::format("origin does not serve the stream: {} {}", code, text));
+  drop_splice(CloseMode::kAbort);
+  state_ = State::kRetrying;
+  // Jittered: a popular stream's players must not come back in one burst.
+  retry_at_ = now + backoff_ / 2 +
+              Duration(static_cast<Duration::rep>(
+                  context_.random.below(static_cast<std::uint64_t>(backoff_.count() / 2))));
+  backoff_ = std::min(backoff_ * 2, kPlayRetryMax);
+}
+
+void PlaySession::on_origin_bytes(rtmp::Bytes bytes, MonotonicTime now) {
+  now_ = now;
+  if (!leg_) return;
+  count_origin_bytes(bytes.size(), now);
+  while (!bytes.empty() && leg_ && !splice_ && !over())
+    on_origin_event(leg_->next(bytes, now), now);
+  if (splice_ && !over() && !bytes.empty()) feed_splice(bytes, now);
+}
+
+void PlaySession::feed_splice(rtmp::Bytes bytes, MonotonicTime now) {
+  const bool before = had_media();
+  const std::uint64_t media = splice_->counters().media_bytes;
+  const bool sound = splice_->feed(bytes, *this);
+  if (splice_->counters().media_bytes != media) last_media_ = now;
+  if (refusal_) return on_origin_event(*std::exchange(refusal_, std::nullopt), now);
+  if (!sound) return end(fmt::format("origin: {}", rtmp::to_text(splice_->error())));
+  if (before || !had_media()) return;
+  client_.forget_connect();
+  change_state(routing::SessionInfo::State::kActive);
+}
+
+void PlaySession::on_origin_event(const OriginEvent& event, MonotonicTime now) {
+  now_ = now;
+  switch (event.kind) {
+    case OriginEvent::Kind::kNone:
+    case OriginEvent::Kind::kMessage:
+      return;
+    case OriginEvent::Kind::kSent:
+      return begin_splice();
+    case OriginEvent::Kind::kFailed:
+      return retry(rtmp::status::kPlayFailed, "the origin does not answer", now);
+    case OriginEvent::Kind::kLost:
+      if (had_media()) return end("origin closed the player's leg");
+      return retry(rtmp::status::kPlayFailed, "the origin closed", now);
+    case OriginEvent::Kind::kRefused:
+      break;
+  }
+  // Some origins refuse players of a stream whose publisher is still on its way.
+  const bool not_yet = route_ && route_->state != routing::PlacementState::kPublishing &&
+                       event.code == rtmp::status::kPlayStreamNotFound;
+  if (not_yet) return retry(event.code, event.text, now);
+  const std::string_view code =
+      event.code.empty() ? rtmp::status::kPlayFailed : std::string_view(event.code);
+  drop_splice(CloseMode::kFlush);
+  refuse(code, event.text, fmt::format("origin refused: {} {}", code, event.text));
+}
+
+void PlaySession::begin_splice() {
+  splice_.emplace(leg_->release_assembler(), SpliceOutput{.chunk_size = client_writer_.chunk_size(),
+                                                          .stream_id_from = leg_->stream_id(),
+                                                          .stream_id_to = client_stream()});
+}
+
+void PlaySession::drop_splice(CloseMode mode) {
+  if (splice_) client_writer_.set_chunk_size(splice_->output().chunk_size);
+  splice_.reset();
+  drop_leg(mode);
+}
+
+bool PlaySession::insert_to_client(const rtmp::MessageHeader& header, rtmp::Bytes payload) {
+  if (!splice_) return false;
+  // False: the player has not read for long; it does without our message.
+  static_cast<void>(splice_->insert(header, payload, *this));
+  return true;
+}
+
+void PlaySession::on_timer(MonotonicTime now) {
+  now_ = now;
+  take_urgent();
+  if (close_request_)
+    return end(close_request_->reason == Close::kFenced ? "fenced" : "taken over");
+  if (update_) take_update(now);
+  if (over()) return;
+  if (leg_) on_origin_event(leg_->on_timer(now), now);
+  if (over()) return;
+  if (state_ == State::kRetrying && now >= *retry_at_) return try_origin(now);
+  if (state_ != State::kWaiting) return;
+  if (wait_until_ && now >= *wait_until_)
+    return refuse(rtmp::status::kPlayStreamNotFound, "nobody publishes the stream",
+                  "nobody published the stream in time");
+  if (now < next_ping_) return;
+  next_ping_ = now + kWaitPingInterval;
+  client_sink_.send(rtmp::user_control({.event = rtmp::UserEvent::kPingRequest}));
+}
+
+std::optional<MonotonicTime> PlaySession::deadline() const {
+  const auto when = StreamSession::deadline();
+  if (state_ == State::kWaiting) return earliest(when, earliest(wait_until_, next_ping_));
+  return earliest(when, retry_at_);
+}
+
+void PlaySession::end_play(std::string reason) {
+  client_sink_.send(
+      rtmp::user_control({.event = rtmp::UserEvent::kStreamEof, .value = client_stream()}));
+  client_sink_.send_command(rtmp::on_status("status", rtmp::status::kPlayUnpublishNotify,
+                                            "The stream is no longer published."),
+                            client_stream());
+  end(std::move(reason));
+}
+
+void PlaySession::leave(std::string reason) {
+  if (over()) return;
+  if (leg_ && leg_->request_sent()) leg_->send_farewell();
+  end(std::move(reason));
+}
+
+routing::SessionActivity PlaySession::activity() const {
+  return {.media_bytes = splice_ ? splice_->counters().media_bytes : 0, .last_media = last_media_};
+}
+
+// --- From the player ---
+
+void PlaySession::on_client_bytes(rtmp::Bytes bytes, MonotonicTime now) {
+  now_ = now;
+  while (!bytes.empty() && !over()) on_client_event(client_.next(bytes, context_.random, now));
+}
+
+void PlaySession::on_client_event(const ClientEvent& event) {
+  if (event.kind == ClientEvent::Kind::kFailed) return leave(event.reason);
+  if (event.kind == ClientEvent::Kind::kBufferLength) {
+    if (leg_ && leg_->request_sent())
+      leg_->writer().send(rtmp::user_control({.event = rtmp::UserEvent::kSetBufferLength,
+                                              .value = leg_->stream_id(),
+                                              .buffer = *client_.facts().buffer_ms}));
+    return;
+  }
+  if (event.kind != ClientEvent::Kind::kStreamCommand) return;
+  const rtmp::Command& command = *event.command;
+  if (command.name == "deleteStream") {
+    const auto id = command.argument(1);
+    if (id && id->is_number() && id->number == client_stream()) leave("player deleted its stream");
+    return;
+  }
+  if (event.header.stream_id != client_stream()) return;
+  if (command.name == "closeStream") return leave("player closed its stream");
+  if (!leg_ || !leg_->request_sent() || command.name == "FCUnpublish") return;
+  // pause, seek, receiveAudio, receiveVideo. Nobody waits for their results: transaction 0.
+  std::vector<std::uint8_t> payload;
+  amf::Writer(payload).string(command.name).number(0).raw(command.arguments);
+  leg_->writer().send_command(payload, leg_->stream_id());
+}
+
+// --- From the origin, through the splice ---
+
+SpliceAction PlaySession::on_message(const rtmp::MessageHeader& header) {
+  if (refusal_) return SpliceAction::kDrop;
+  if (rtmp::is_protocol_control(header.type) || rtmp::is_command(header.type))
+    return SpliceAction::kCollect;
+  if (rtmp::is_media(header.type) && !had_media()) {
+    ensure_started();
+    leg_->accepted();
+    state_ = State::kActive;
+  }
+  if (rtmp::is_data(header.type) && !had_media()) return SpliceAction::kCollect;
+  return SpliceAction::kPass;
+}
+
+void PlaySession::on_collected(const rtmp::Message& message) {
+  const OriginEvent event = leg_->handle(message, now_);
+  if (event.kind != OriginEvent::Kind::kMessage) return;
+  if (message.header.type == MessageType::kUserControl) {
+    if (const auto control = rtmp::parse_user_control(message.payload)) on_user_control(*control);
+    return;
+  }
+  if (rtmp::is_command(message.header.type)) {
+    const auto command = rtmp::parse_command(message);
+    if (!command || command->name == "onBWDone") return;
+    if (command->name == "onStatus") return on_status(message, *command);
+    return forward(message);
+  }
+  // Data before the first media.
+  const auto name = amf::Reader(message.payload).next();
+  const bool access = name && name->is_string() && name->text == "|RtmpSampleAccess";
+  if (access && std::exchange(access_told_, true)) return;
+  forward(message);
+}
+
+void PlaySession::on_user_control(const rtmp::UserControl& event) {
+  if (!event.names_stream()) return;
+  if (!had_media()) {
+    if (event.event == rtmp::UserEvent::kStreamBegin && std::exchange(began_, true)) return;
+    // The player has been told of no stream that could end.
+    if (event.event == rtmp::UserEvent::kStreamEof) return;
+  }
+  rtmp::UserControl translated = event;
+  if (event.value == leg_->stream_id()) translated.value = client_stream();
+  client_sink_.send(rtmp::user_control(translated));
+}
+
+void PlaySession::on_status(const rtmp::Message& message, const rtmp::Command& command) {
+  const auto info = rtmp::status_info(command);
+  if (!info || had_media()) return forward(message);
+  leg_->accepted();
+  if (info->is_error()) {
+    refusal_ = OriginEvent{.kind = OriginEvent::Kind::kRefused,
+                           .code = std::string(info->code),
+                           .text = std::string(info->description)};
+    return;
+  }
+  if (info->code == rtmp::status::kPlayUnpublishNotify) return;
+  if (info->code == rtmp::status::kPlayReset && std::exchange(reset_, true)) return;
+  if (info->code == rtmp::status::kPlayStart) {
+    if (started_) return;
+    if (!std::exchange(began_, true))
+      client_sink_.send(
+          rtmp::user_control({.event = rtmp::UserEvent::kStreamBegin, .value = client_stream()}));
+    started_ = true;
+  }
+  forward(message);
+}
+
+void PlaySession::ensure_started() {
+  if (!std::exchange(began_, true))
+    client_sink_.send(
+        rtmp::user_control({.event = rtmp::UserEvent::kStreamBegin, .value = client_stream()}));
+  if (!std::exchange(started_, true))
+    client_sink_.send_command(
+        rtmp::on_status("status", rtmp::status::kPlayStart, "Started playing stream."),
+        client_stream());
+}
+
+void PlaySession::forward(const rtmp::Message& message) {
+  rtmp::MessageHeader header = message.header;
+  if (header.stream_id == leg_->stream_id()) header.stream_id = client_stream();
+  client_sink_.send(header, message.payload);
+}
+
+void PlaySession::on_passed(const rtmp::MessageHeader&, rtmp::Bytes) {}
+
+}  // namespace weir::relay

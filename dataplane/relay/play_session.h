@@ -1,0 +1,86 @@
+#pragma once
+// PlaySession: a player's stream from the origin that owns it.
+//
+// A player of a stream that nobody publishes waits; a failing dial is repeated at the same origin,
+// never at another; when the owner changes before any media came, the new owner is dialled at once,
+// and afterwards the player is told the end. From `play` on the origin's chunks run through a
+// splice; what comes before the first media is looked at whole, so that the player hears each of
+// StreamBegin, Play.Reset, Play.Start and |RtmpSampleAccess exactly once, however many origins it
+// took. Threading, lifetime: as StreamSession.
+
+#include <optional>
+#include <string>
+
+#include "dataplane/relay/chunk_splice.h"
+#include "dataplane/relay/stream_session.h"
+
+namespace weir::relay {
+
+class PlaySession final : public StreamSession, private SpliceHandler {
+ public:
+  PlaySession(const SessionContext& context, ServerConversation& client, MessageSink& client_sink,
+              LegWriter& client_writer, StreamKey stream);
+
+  void start(MonotonicTime now) override;
+  void on_client_bytes(rtmp::Bytes bytes, MonotonicTime now) override;
+  void on_origin_bytes(rtmp::Bytes bytes, MonotonicTime now) override;
+  void on_timer(MonotonicTime now) override;
+  std::optional<MonotonicTime> deadline() const override;
+  void leave(std::string reason) override;
+  bool insert_to_client(const rtmp::MessageHeader& header, rtmp::Bytes payload) override;
+  routing::SessionActivity activity() const override;
+
+ private:
+  enum class State {
+    kWaiting,   // nobody publishes the stream
+    kTrying,    // a leg is being opened or has brought no media yet
+    kRetrying,  // until retry_at_: the same origin again
+    kActive,    // media has come
+  };
+
+  void send_view(rtmp::Bytes bytes) override { context_.io.send_view(Leg::kClient, bytes); }
+  void send_copy(rtmp::Bytes bytes) override { context_.io.send_copy(Leg::kClient, bytes); }
+  SpliceAction on_message(const rtmp::MessageHeader& header) override;
+  void on_collected(const rtmp::Message& message) override;
+  void on_passed(const rtmp::MessageHeader& header, rtmp::Bytes first_bytes) override;
+
+  void on_origin_event(const OriginEvent& event, MonotonicTime now) override;
+  void on_status(const rtmp::Message& message, const rtmp::Command& command);
+  void on_user_control(const rtmp::UserControl& event);
+  void on_client_event(const ClientEvent& event);
+  void take_update(MonotonicTime now);
+  void try_origin(MonotonicTime now);
+  void retry(std::string_view code, std::string_view text, MonotonicTime now);
+  void wait_for_publisher(MonotonicTime now);
+  void begin_splice();
+  void drop_splice(CloseMode mode);
+  void feed_splice(rtmp::Bytes bytes, MonotonicTime now);
+  /// StreamBegin and Play.Start of our own if the origin sent none.
+  void ensure_started();
+  /// StreamEOF and UnpublishNotify, then the end.
+  void end_play(std::string reason);
+  void forward(const rtmp::Message& message);
+  std::uint32_t client_stream() const { return client_.facts().request.stream_id; }
+  bool had_media() const { return state_ == State::kActive; }
+
+  LegWriter& client_writer_;
+  std::optional<ChunkSplice> splice_;
+  std::optional<routing::Route> route_;
+  State state_ = State::kWaiting;
+  MonotonicTime now_{};  // of the present call, for the splice's callbacks
+  MonotonicTime next_ping_{};
+  std::optional<MonotonicTime> wait_until_;
+  std::optional<MonotonicTime> retry_at_;
+  std::optional<MonotonicTime> patience_until_;
+  Duration backoff_{};
+  std::optional<MonotonicTime> last_media_;
+  /// An error status of the origin before any media: acted on when the splice has returned.
+  std::optional<OriginEvent> refusal_;
+  // What the player was told, on any leg.
+  bool began_ = false;
+  bool reset_ = false;
+  bool started_ = false;
+  bool access_told_ = false;
+};
+
+}  // namespace weir::relay

@@ -1,0 +1,239 @@
+#include "dataplane/relay/server_conversation.h"
+
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "dataplane/relay/session_limits.h"
+
+namespace weir::relay {
+
+using rtmp::Command;
+using rtmp::HandshakeStep;
+using rtmp::Message;
+using rtmp::MessageType;
+
+namespace {
+
+constexpr std::string_view kHttpRefusal =
+    "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+rtmp::Bytes as_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+/// Commands of NetStream that concern the running stream, whichever role the client has.
+bool is_stream_command(std::string_view name) {
+  static constexpr std::array<std::string_view, 9> kNames{
+      "deleteStream", "closeStream",  "FCUnpublish",  "pause", "pauseRaw",
+      "seek",         "receiveAudio", "receiveVideo", "play2"};
+  for (const std::string_view known : kNames)
+    if (name == known) return true;
+  return false;
+}
+
+}  // namespace
+
+ServerConversation::ServerConversation(SessionIo& io, MessageSink& sink,
+                                       const ConnectProfile& profile)
+    : io_(io), sink_(sink), profile_(profile) {}
+
+void ServerConversation::start(MonotonicTime now) {
+  deadline_ = now;
+}
+
+std::optional<MonotonicTime> ServerConversation::deadline() const {
+  switch (phase_) {
+    case Phase::kFirstByte:
+      return deadline_ + kFirstByteTimeout;
+    case Phase::kHandshake:
+      return deadline_ + kHandshakeTimeout;
+    case Phase::kConnect:
+      return deadline_ + kConnectTimeout;
+    case Phase::kIdentify:
+      return deadline_ + kIdentifyTimeout;
+    case Phase::kIdentified:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::string_view ServerConversation::deadline_reason() const {
+  switch (phase_) {
+    case Phase::kFirstByte:
+      return "client sent nothing";
+    case Phase::kHandshake:
+      return "client did not finish the handshake in time";
+    case Phase::kConnect:
+      return "client did not send connect in time";
+    case Phase::kIdentify:
+      return "client did not publish or play in time";
+    case Phase::kIdentified:
+      break;
+  }
+  return "client deadline";
+}
+
+ClientEvent ServerConversation::fail(std::string reason) const {
+  return {.kind = ClientEvent::Kind::kFailed, .reason = std::move(reason)};
+}
+
+ClientEvent ServerConversation::feed_handshake(rtmp::Bytes& input, Random& random,
+                                               MonotonicTime now) {
+  if (phase_ == Phase::kFirstByte) {
+    phase_ = Phase::kHandshake;
+    handshake_ = std::make_unique<rtmp::ServerHandshake>();
+  }
+  std::vector<std::uint8_t> answer;
+  const HandshakeStep step = handshake_->feed(input, random, answer);
+  if (!answer.empty()) io_.send_copy(Leg::kClient, answer);
+  if (step == HandshakeStep::kFailed) {
+    if (handshake_->error() == rtmp::HandshakeError::kHttp)
+      io_.send_copy(Leg::kClient, as_bytes(kHttpRefusal));
+    return fail(fmt::format("handshake: {}", rtmp::to_text(handshake_->error())));
+  }
+  if (step == HandshakeStep::kDone) {
+    handshake_.reset();
+    assembler_.emplace();
+    phase_ = Phase::kConnect;
+    deadline_ = now;
+  }
+  return {};
+}
+
+ClientEvent ServerConversation::next(rtmp::Bytes& input, Random& random, MonotonicTime now) {
+  if (phase_ <= Phase::kHandshake) {
+    if (ClientEvent event = feed_handshake(input, random, now);
+        event.kind != ClientEvent::Kind::kNone)
+      return event;
+    if (phase_ <= Phase::kHandshake) return {};
+  }
+  while (!input.empty()) {
+    const std::size_t before = input.size();
+    const auto message = assembler_->next(input);
+    if (phase_ != Phase::kIdentified) {
+      bytes_ += before - input.size();
+      if (bytes_ > kBytesBeforeIdentificationMax)
+        return fail("client sent too much before publish or play");
+    }
+    if (!message) {
+      if (assembler_->error() != rtmp::ChunkError::kNone)
+        return fail(fmt::format("client: {}", rtmp::to_text(assembler_->error())));
+      return {};
+    }
+    if (ClientEvent event = handle(*message, now); event.kind != ClientEvent::Kind::kNone)
+      return event;
+  }
+  return {};
+}
+
+ClientEvent ServerConversation::handle(const Message& message, MonotonicTime now) {
+  if (control_.handle(message, sink_)) return {};
+  if (message.header.type == MessageType::kUserControl) {
+    const auto event = rtmp::parse_user_control(message.payload);
+    if (!event || event->event != rtmp::UserEvent::kSetBufferLength) return {};
+    facts_.buffer_ms = event->buffer;
+    if (phase_ != Phase::kIdentified) return {};
+    return {.kind = ClientEvent::Kind::kBufferLength};
+  }
+  if (!rtmp::is_command(message.header.type)) return {};
+  const auto command = rtmp::parse_command(message);
+  if (!command) return fail("client sent a malformed command");
+  return on_command(message, *command, now);
+}
+
+ClientEvent ServerConversation::on_command(const Message& message, const Command& command,
+                                           MonotonicTime now) {
+  if (phase_ != Phase::kIdentified && ++commands_ > kCommandsBeforeIdentificationMax)
+    return fail("client sent too many commands before publish or play");
+  if (command.name == "connect") return on_connect(command, now);
+  if (phase_ == Phase::kConnect)
+    return fail(fmt::format("client sent '{}' before connect", command.name.substr(0, 32)));
+  if (command.name == "publish" || command.name == "play") return on_request(message, command);
+  if (is_stream_command(command.name)) {
+    if (phase_ != Phase::kIdentified) return {};
+    return {
+        .kind = ClientEvent::Kind::kStreamCommand, .command = command, .header = message.header};
+  }
+  return on_net_connection_call(command);
+}
+
+ClientEvent ServerConversation::on_connect(const Command& command, MonotonicTime now) {
+  if (phase_ != Phase::kConnect) return fail("client sent connect twice");
+  const auto object = command.argument(0);
+  if (!object || !object->has_properties()) {
+    sink_.send_command(rtmp::connect_error(command.transaction, rtmp::status::kConnectRejected,
+                                           "connect without an object"));
+    return fail("client sent connect without an object");
+  }
+  facts_.connect_arguments.assign(command.arguments.begin(), command.arguments.end());
+  facts_.app = amf::string_property(*object, "app");
+  facts_.tc_url = amf::string_property(*object, "tcUrl");
+  facts_.flash_version = amf::string_property(*object, "flashVer").substr(0, kClientAgentBytesMax);
+
+  // The order of SRS. SetChunkSize stands before the first message of more than 128 bytes, because
+  // OBS fails on such a message in chunks.
+  sink_.send(rtmp::window_ack_size(kWindowAckSize));
+  sink_.send(rtmp::set_peer_bandwidth(kWindowAckSize, rtmp::PeerBandwidthLimit::kDynamic));
+  sink_.send(rtmp::set_chunk_size(kServerChunkSize));
+  sink_.send_command(
+      rtmp::connect_result(command.transaction, {.fms_version = profile_.server_version,
+                                                 .capabilities = profile_.capabilities,
+                                                 .extra_properties = profile_.extra_properties}));
+  sink_.send_command(rtmp::on_bw_done());
+  phase_ = Phase::kIdentify;
+  deadline_ = now;
+  return {};
+}
+
+ClientEvent ServerConversation::on_net_connection_call(const Command& command) {
+  const std::string_view name = command.name;
+  if (name == "createStream") {
+    if (streams_ >= kClientStreamsMax) return fail("client created too many streams");
+    sink_.send_command(rtmp::create_stream_result(command.transaction, ++streams_));
+    return {};
+  }
+  if (name == "releaseStream" && phase_ == Phase::kIdentify)
+    facts_.release_stream = command.string_argument(1);
+  if (name == "FCPublish" && phase_ == Phase::kIdentify)
+    facts_.fc_publish = command.string_argument(1);
+  // Answers and notifications of the client ask for nothing.
+  if (command.transaction == 0 || name == "_result" || name == "_error" || name == "onStatus")
+    return {};
+  if (name == "getStreamLength") {
+    // 0 = live, length unknown.
+    sink_.send_command(rtmp::create_stream_result(command.transaction, 0));
+  } else if (name == "releaseStream" || name == "FCPublish" || name == "FCSubscribe" ||
+             name == "_checkbw" || name == "checkBandwidth") {
+    sink_.send_command(rtmp::empty_result(command.transaction));
+  } else {
+    sink_.send_command(rtmp::error_result(command.transaction, rtmp::status::kCallFailed,
+                                          "the call is not known"));
+  }
+  return {};
+}
+
+ClientEvent ServerConversation::on_request(const Message& message, const Command& command) {
+  const bool publish = command.name == "publish";
+  if (phase_ == Phase::kIdentified) {
+    // One client session is one stream; a second one on the same connection is refused alone.
+    sink_.send_command(
+        rtmp::on_status("error",
+                        publish ? rtmp::status::kPublishBadName : rtmp::status::kPlayFailed,
+                        "the connection already carries a stream"),
+        message.header.stream_id);
+    return {};
+  }
+  amf::Reader arguments = command.read_arguments();
+  arguments.next();  // the command object, null
+  const auto name = arguments.next();
+  facts_.request.intent = publish ? routing::Intent::kPublish : routing::Intent::kPlay;
+  facts_.request.stream_id = message.header.stream_id;
+  if (name && name->is_string()) facts_.request.name = name->text;
+  facts_.request.more_arguments.assign(arguments.rest().begin(), arguments.rest().end());
+  phase_ = Phase::kIdentified;
+  return {.kind = ClientEvent::Kind::kIdentified};
+}
+
+}  // namespace weir::relay

@@ -1,0 +1,63 @@
+#pragma once
+// Limits of an RTMP session, all in one place. What an operator may change is in session_config.h.
+// Threading: constants.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "common/base/clock.h"
+
+namespace weir::relay {
+
+// Phases of a client before it is identified: each has one deadline, however slowly bytes trickle
+// in.
+inline constexpr Duration kFirstByteTimeout = std::chrono::seconds(3);
+inline constexpr Duration kHandshakeTimeout = std::chrono::seconds(5);
+inline constexpr Duration kConnectTimeout = std::chrono::seconds(5);
+inline constexpr Duration kIdentifyTimeout = std::chrono::seconds(10);
+inline constexpr std::size_t kCommandsBeforeIdentificationMax = 64;
+inline constexpr std::size_t kBytesBeforeIdentificationMax = 64UL * 1024;
+inline constexpr std::size_t kClientStreamsMax = 16;
+inline constexpr std::size_t kClientAgentBytesMax = 128;
+
+// Publisher.
+/// What a client sends behind `publish` before the origin has accepted; then reading it stops
+/// counting as early and the session ends. Encoders that wait for Publish.Start send nothing here.
+inline constexpr std::size_t kEarlyMediaBytesMax = 4UL * 1024 * 1024;
+/// Pings to a held encoder, so that a dead one is noticed and middleboxes keep the connection.
+inline constexpr Duration kHoldPingInterval = std::chrono::seconds(5);
+/// From a connected, handshaken origin to its answer to publish or play: its hooks run in here.
+inline constexpr Duration kOriginAnswerTimeout = std::chrono::seconds(10);
+/// An origin still busy with the displaced or broken leg of the same stream (design 6).
+inline constexpr Duration kBusyRetryTotal = std::chrono::seconds(2);
+inline constexpr Duration kBusyRetryFirst = std::chrono::milliseconds(50);
+inline constexpr Duration kBusyRetryMax = std::chrono::milliseconds(400);
+/// How long a publisher may send nothing at all.
+inline constexpr Duration kPublisherIdleTimeout = std::chrono::seconds(30);
+/// Time an origin has to confirm the end of a leg that the control plane closes.
+inline constexpr Duration kOriginCloseTimeout = std::chrono::milliseconds(300);
+
+// Player.
+/// Pings to a player that waits for a publisher.
+inline constexpr Duration kWaitPingInterval = std::chrono::seconds(30);
+inline constexpr Duration kPlayRetryFirst = std::chrono::milliseconds(100);
+inline constexpr Duration kPlayRetryMax = std::chrono::seconds(1);
+/// How long a player's failing dial is retried at its origin before it is refused.
+inline constexpr Duration kPlayRetryTotal = std::chrono::seconds(10);
+
+/// However short an answer asks it to be, a wait before the next acquire is at least this long.
+inline constexpr Duration kAcquireRetryMin = std::chrono::milliseconds(20);
+
+/// Bytes from an origin are told to the resolver at most this often.
+inline constexpr Duration kNoteBytesInterval = std::chrono::seconds(1);
+/// A reply that ends a session leaves before the connection closes.
+static_assert(kOriginCloseTimeout < kBusyRetryTotal);
+static_assert(kFirstByteTimeout <= kHandshakeTimeout);
+static_assert(kBusyRetryFirst < kBusyRetryMax && kPlayRetryFirst < kPlayRetryMax);
+
+// Protocol constants of both legs.
+inline constexpr std::uint32_t kWindowAckSize = 2'500'000;
+inline constexpr std::uint32_t kServerChunkSize = 60'000;
+
+}  // namespace weir::relay
