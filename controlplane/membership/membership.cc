@@ -43,6 +43,7 @@ Effects Membership::origin_registered(const RegisteredOrigin& registered, Monoto
     if (!origin.next_probe) start_probing(id, origin, now);
   } else {
     origin.next_probe.reset();
+    set_probes_failed(origin, 0);
     origin.present = true;
     origin.running = true;
     origin.probe_answered = registered.probe_answered;
