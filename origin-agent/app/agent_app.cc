@@ -1,0 +1,188 @@
+#include "origin-agent/app/agent_app.h"
+
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+
+#include "common/admin/admin_server.h"
+#include "common/async/asio_executor.h"
+#include "common/async/listen.h"
+#include "common/async/signals.h"
+#include "common/base/random.h"
+#include "common/config/daemon.h"
+#include "common/telemetry/log.h"
+#include "common/telemetry/metrics.h"
+#include "origin-agent/app/agent_metrics.h"
+#include "origin-agent/app/settings.h"
+#include "origin-agent/app/state_file.h"
+#include "origin-agent/client/grpc_link.h"
+#include "origin-agent/client/report_driver.h"
+#include "origin-agent/source/nginx_rtmp/nginx_source.h"
+#include "origin-agent/source/process/process_source.h"
+#include "origin-agent/source/process_table.h"
+#include "origin-agent/source/procfs.h"
+#include "weir/config/v1/config.pb.h"
+
+namespace weir::agent {
+namespace {
+
+std::vector<OriginSpec> specs_of(const AgentSettings& settings) {
+  std::vector<OriginSpec> specs;
+  for (const OriginSettings& origin : settings.origins) specs.push_back(origin.spec);
+  return specs;
+}
+
+}  // namespace
+
+struct AgentApp::Parts final : DriverObserver {
+  Parts(const config::v1::OriginAgentConfig& c, std::string v)
+      : config(c), version(std::move(v)), executor(io), table(io), logger("agent") {}
+
+  Result<void> start();
+  void add_origin(std::size_t index, const OriginSettings& origin, const HostFacts& host);
+  void end();
+  bool is_ready() const;
+  std::vector<std::string> why_not_ready() const;
+
+  void state_changed(const SavedState& state) override;
+  void attached_changed(bool attached) override;
+  void origin_answering(std::size_t origin, bool answering) override {
+    figures->answering(origin, answering);
+  }
+  void verdict_given(std::size_t origin, VerdictReason reason) override {
+    figures->verdict(origin, reason);
+  }
+  void load_sampled(std::size_t origin, const LoadSample& load) override {
+    figures->load(origin, load);
+  }
+
+  const config::v1::OriginAgentConfig config;
+  const std::string version;
+  boost::asio::io_context io{1};
+  async::AsioExecutor executor;
+  SystemClock clock;
+  SystemRandom random;
+  metrics::Registry registry;
+  LinuxProcessTable table;
+  EpochTable epochs;
+  log::Logger logger;
+  std::unique_ptr<StateFile> state_file;
+  std::unique_ptr<AgentMetrics> figures;
+  std::unique_ptr<admin::AdminServer> admin_server;
+  std::unique_ptr<async::Signals> signals;
+  std::unique_ptr<GrpcLink> link;
+  std::unique_ptr<ReportDriver> driver;
+  std::vector<std::unique_ptr<OriginSource>> sources;
+  std::vector<std::unique_ptr<OriginMonitor>> monitors;
+  bool ready_line_printed = false;
+};
+
+bool AgentApp::Parts::is_ready() const {
+  // Stays true when the control plane goes away later: readiness is about this process.
+  return driver->reporter().was_attached() && driver->reporter().looked_at_all();
+}
+
+std::vector<std::string> AgentApp::Parts::why_not_ready() const {
+  std::vector<std::string> reasons;
+  if (!driver->reporter().was_attached()) reasons.emplace_back("no control plane was reached yet");
+  if (!driver->reporter().looked_at_all())
+    reasons.emplace_back("not every origin was looked at yet");
+  return reasons;
+}
+
+void AgentApp::Parts::state_changed(const SavedState& state) {
+  if (auto written = state_file->write(state); !written)
+    logger.warning("{}", written.error().message);
+}
+
+void AgentApp::Parts::attached_changed(bool attached) {
+  figures->attached(attached);
+  if (!attached || std::exchange(ready_line_printed, true)) return;
+  fmt::print("weir-origin-agent ready admin={} origins={}\n", admin_server->address(),
+             driver->reporter().origins().size());
+  std::fflush(stdout);
+}
+
+void AgentApp::Parts::add_origin(std::size_t index, const OriginSettings& origin,
+                                 const HostFacts& host) {
+  if (origin.stat) {
+    sources.push_back(std::make_unique<NginxRtmpSource>(
+        io, random, epochs,
+        NginxRtmpOptions{origin.local_rtmp, *origin.stat, origin.control, origin.pid_file},
+        logger.with("origin", origin.spec.id.str())));
+  } else {
+    sources.push_back(std::make_unique<ProcessSource>(
+        io, random, ProcessOptions{origin.local_rtmp, origin.pid_file}));
+  }
+  monitors.push_back(
+      std::make_unique<OriginMonitor>(MonitorFacts{index, origin.cores, host.memory_bytes},
+                                      *sources.back(), table, executor, clock, *driver));
+}
+
+Result<void> AgentApp::Parts::start() {
+  const HostFacts host = read_host_facts();
+  auto settings = make_settings(config, host.hostname);
+  if (!settings) return settings.error();
+  auto token = config::read_token(config.common());
+  if (!token) return token.error();
+  if (auto prepared = config::prepare_state_dir(config.common()); !prepared)
+    return prepared.error();
+  async::raise_open_files_limit();
+
+  state_file = std::make_unique<StateFile>(config.common().state_dir());
+  auto saved = state_file->read();
+  if (!saved) logger.warning("starting without remembered state: {}", saved.error().message);
+  const std::vector<OriginSpec> specs = specs_of(*settings);
+  figures = std::make_unique<AgentMetrics>(registry, specs);
+  link = std::make_unique<GrpcLink>(executor, settings->controlplane, *token);
+  ReporterConfig reporter{
+      settings->id, random.token(16), version, host, settings->controlplane.size(), specs};
+  driver = std::make_unique<ReportDriver>(
+      Reporter(std::move(reporter), saved ? *saved : SavedState(), random), *link, executor, clock,
+      epochs, *this);
+  admin_server = std::make_unique<admin::AdminServer>(
+      io, registry,
+      admin::Probes{.ready = [this] { return is_ready(); },
+                    .reasons = [this] { return why_not_ready(); }},
+      admin::Options{config.common().admin(), *token, config.common().insecure()});
+  if (auto started = admin_server->start(); !started) return started.error();
+  // Nothing here has sessions to wait for: the first signal ends it as the second one does.
+  signals = std::make_unique<async::Signals>(io, [this] { end(); }, [this] { end(); });
+  for (std::size_t i = 0; i < settings->origins.size(); ++i)
+    add_origin(i, settings->origins[i], host);
+  driver->start();
+  for (const auto& monitor : monitors) monitor->start();
+  return {};
+}
+
+void AgentApp::Parts::end() {
+  monitors.clear();
+  sources.clear();
+  if (driver) driver->stop();
+  if (admin_server) admin_server->stop();
+  io.stop();
+}
+
+AgentApp::AgentApp(const config::v1::OriginAgentConfig& config, std::string version)
+    : parts_(std::make_unique<Parts>(config, std::move(version))) {}
+
+AgentApp::~AgentApp() = default;
+
+Result<void> AgentApp::run() {
+  if (auto started = parts_->start(); !started) return started.error();
+  const auto work = boost::asio::make_work_guard(parts_->io);
+  parts_->io.run();
+  parts_->logger.info("stopped");
+  return {};
+}
+
+void AgentApp::stop() {
+  boost::asio::post(parts_->io, [parts = parts_.get()] { parts->end(); });
+}
+
+}  // namespace weir::agent

@@ -1,0 +1,151 @@
+#include "origin-agent/client/translate.h"
+
+#include <algorithm>
+
+#include <google/protobuf/util/time_util.h>
+
+namespace weir::agent {
+namespace {
+
+namespace pb = control::v1;
+using google::protobuf::util::TimeUtil;
+
+void set_duration(google::protobuf::Duration* out, Duration value) {
+  *out = TimeUtil::NanosecondsToDuration(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::max(value, Duration::zero()))
+          .count());
+}
+
+Duration duration_of(const google::protobuf::Duration& value) {
+  return std::chrono::nanoseconds(TimeUtil::DurationToNanoseconds(value));
+}
+
+pb::OriginKind to_proto(OriginKind kind) {
+  return kind == OriginKind::kNginxRtmp ? pb::ORIGIN_KIND_NGINX_RTMP : pb::ORIGIN_KIND_GENERIC;
+}
+
+void fill(const ReportedStream& stream, pb::ReportedStream* out) {
+  out->set_stream(stream.key);
+  out->set_tag(stream.tag);
+  out->set_ingress_bits_per_second(stream.ingress_bits_per_second);
+  out->set_egress_bits_per_second(stream.egress_bits_per_second);
+  out->set_players(stream.players);
+}
+
+void fill(const LoadSample& load, pb::OriginLoad* out) {
+  out->set_cpu_utilization(load.cpu_utilization);
+  out->set_mem_utilization(load.mem_utilization);
+  out->set_streams(load.streams);
+  out->set_players(load.players);
+  out->set_connections(load.connections);
+  out->set_ingress_bits_per_second(load.ingress_bits_per_second);
+  out->set_egress_bits_per_second(load.egress_bits_per_second);
+  out->set_ingress_bytes_total(load.ingress_bytes_total);
+  out->set_egress_bytes_total(load.egress_bytes_total);
+  out->set_open_files(load.open_files);
+  out->set_open_files_max(load.open_files_max);
+  if (load.probe_time) set_duration(out->mutable_probe_time(), *load.probe_time);
+}
+
+void fill(const OriginSeen& seen, pb::OriginSeen* out) {
+  const OriginSpec& spec = *seen.spec;
+  out->set_origin(spec.id.str());
+  out->set_kind(to_proto(spec.kind));
+  for (const OriginEndpoint& endpoint : spec.endpoints) {
+    pb::Endpoint* added = out->add_endpoints();
+    added->set_protocol(endpoint.protocol == EndpointProtocol::kHttp ? pb::PROTOCOL_HTTP
+                                                                     : pb::PROTOCOL_RTMP);
+    added->set_address(endpoint.address);
+  }
+  out->set_zone(spec.zone);
+  out->mutable_labels()->insert(spec.labels.begin(), spec.labels.end());
+  out->mutable_capacity()->set_streams(spec.capacity.streams);
+  out->mutable_capacity()->set_egress_bits_per_second(spec.capacity.egress_bits_per_second);
+  out->mutable_capacity()->set_cores(spec.capacity.cores);
+  out->mutable_capacity()->set_connections(spec.capacity.connections);
+  out->set_process(seen.process);
+  out->set_incarnation(seen.incarnation.str());
+  out->set_probe_answered(seen.probe_answered);
+  for (const ReportedStream& stream : seen.streams) fill(stream, out->add_streams());
+  out->set_streams_known(seen.streams_known);
+}
+
+void fill(const Hello& hello, pb::OriginServiceAttachRequest* request) {
+  pb::AgentHello* out = request->mutable_hello();
+  out->set_agent(hello.agent.str());
+  out->set_instance(hello.instance);
+  out->set_version(hello.version);
+  out->mutable_host()->set_hostname(hello.host.hostname);
+  out->mutable_host()->set_cores(hello.host.cores);
+  out->mutable_host()->set_memory_bytes(hello.host.memory_bytes);
+  for (const OriginSeen& seen : hello.origins) fill(seen, out->add_origins());
+  out->set_generation_seen(hello.generation_seen);
+}
+
+void fill(const Report& report, pb::OriginServiceAttachRequest* request) {
+  pb::LoadReport* out = request->mutable_report();
+  out->set_sequence(report.sequence);
+  set_duration(out->mutable_window(), report.window);
+  for (const OriginReport& origin : report.origins) {
+    pb::OriginReport* added = out->add_origins();
+    added->set_origin(origin.origin.str());
+    added->set_incarnation(origin.incarnation.str());
+    fill(origin.load, added->mutable_load());
+    for (const ReportedStream& stream : origin.streams) fill(stream, added->add_streams());
+    added->set_streams_complete(origin.streams_complete);
+    for (const std::string& ended : origin.ended_streams) added->add_ended_streams(ended);
+  }
+}
+
+void fill(const OriginSeen& seen, pb::OriginServiceAttachRequest* request) {
+  fill(seen, request->mutable_origin_seen());
+}
+
+void fill(const Verdict& verdict, pb::OriginServiceAttachRequest* request) {
+  pb::OriginVerdict* out = request->mutable_verdict();
+  out->set_origin(verdict.origin.str());
+  out->set_incarnation(verdict.incarnation.str());
+  out->set_reason(verdict.reason == VerdictReason::kProcessGone ? pb::VERDICT_REASON_PROCESS_GONE
+                                                                : pb::VERDICT_REASON_PROBES_FAILED);
+  set_duration(out->mutable_evidence_age(), verdict.evidence_age);
+}
+
+void fill(const Heartbeat&, pb::OriginServiceAttachRequest* request) {
+  request->mutable_heartbeat();
+}
+
+}  // namespace
+
+pb::OriginServiceAttachRequest to_proto(const UpMessage& message) {
+  pb::OriginServiceAttachRequest request;
+  std::visit([&](const auto& m) { fill(m, &request); }, message);
+  return request;
+}
+
+std::optional<DownMessage> from_proto(const pb::OriginServiceAttachResponse& message) {
+  switch (message.message_case()) {
+    case pb::OriginServiceAttachResponse::kWelcome: {
+      const pb::AgentWelcome& in = message.welcome();
+      return Welcome{in.replica(), in.generation(), duration_of(in.report_interval()),
+                     duration_of(in.snapshot_interval())};
+    }
+    case pb::OriginServiceAttachResponse::kOriginAccepted: {
+      const pb::OriginAccepted& in = message.origin_accepted();
+      return Accepted{OriginId(in.origin()), OriginId(in.accepted_origin()), in.process(),
+                      IncarnationId(in.incarnation()), in.rejection()};
+    }
+    case pb::OriginServiceAttachResponse::kReportAck:
+      return Ack{message.report_ack().sequence()};
+    case pb::OriginServiceAttachResponse::kHeartbeat:
+      return ReplicaHeartbeat{message.heartbeat().generation()};
+    case pb::OriginServiceAttachResponse::kStreamEpoch: {
+      const pb::StreamEpoch& in = message.stream_epoch();
+      return StreamEpoch{in.stream(), Epoch{in.epoch().generation(), in.epoch().counter()}};
+    }
+    case pb::OriginServiceAttachResponse::MESSAGE_NOT_SET:
+      break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace weir::agent

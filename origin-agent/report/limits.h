@@ -1,0 +1,46 @@
+#pragma once
+// Named bounds and timings of the report stream (design 6).
+// Threading: constants. Lifetime: static.
+
+#include <chrono>
+#include <cstddef>
+
+namespace weir::agent {
+
+/// An attach stream without a message from the replica for this long is left for another one.
+inline constexpr std::chrono::milliseconds kHeartbeatTimeout{700};
+/// Connecting, the hello and the welcome together.
+inline constexpr std::chrono::milliseconds kWelcomeTimeout{1000};
+/// Something goes up at least this often, so that 2 s of silence always means trouble.
+inline constexpr std::chrono::milliseconds kOwnHeartbeatInterval{500};
+
+inline constexpr std::chrono::milliseconds kReportIntervalDefault{1000};
+inline constexpr std::chrono::milliseconds kReportIntervalMin{100};
+inline constexpr std::chrono::milliseconds kReportIntervalMax{60000};
+inline constexpr std::chrono::seconds kSnapshotIntervalDefault{60};
+inline constexpr std::chrono::seconds kSnapshotIntervalMin{1};
+inline constexpr std::chrono::seconds kSnapshotIntervalMax{3600};
+
+/// Pause after every endpoint was tried once, with full jitter.
+inline constexpr std::chrono::milliseconds kReattachDelayInitial{100};
+inline constexpr std::chrono::milliseconds kReattachDelayMax{1000};
+/// Pause before an origin that the control plane rejected is offered again; doubles up to the
+/// maximum.
+inline constexpr std::chrono::milliseconds kRejectedRetryInitial{1000};
+inline constexpr std::chrono::milliseconds kRejectedRetryMax{30000};
+
+/// Origins of one agent.
+inline constexpr std::size_t kOriginsMax = 1024;
+/// Streams of one origin that are reported; a server with more is reported by counts only beyond
+/// it.
+inline constexpr std::size_t kReportedStreamsMax = 20000;
+/// Streams whose epochs are kept for fencing.
+inline constexpr std::size_t kKnownEpochsMax = 100000;
+/// State file, bytes.
+inline constexpr std::size_t kStateFileBytesMax = 1 << 20;
+
+static_assert(kHeartbeatTimeout < kWelcomeTimeout);
+static_assert(kOwnHeartbeatInterval < std::chrono::seconds(2));
+static_assert(kReattachDelayInitial < kReattachDelayMax);
+
+}  // namespace weir::agent

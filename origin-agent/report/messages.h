@@ -1,0 +1,153 @@
+#pragma once
+// What agent and control plane say to each other, as plain values (client/ translates to protobuf).
+// Threading: values. Lifetime: self-contained.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "origin-agent/sampling/load_sampler.h"
+
+namespace weir::agent {
+
+enum class OriginKind { kGeneric, kNginxRtmp };
+enum class EndpointProtocol { kRtmp, kHttp };
+
+struct OriginEndpoint {
+  EndpointProtocol protocol = EndpointProtocol::kRtmp;
+  std::string address;  ///< `host:port` as forwarders dial it
+};
+
+/// 0 = unknown.
+struct Capacity {
+  std::uint32_t streams = 0;
+  std::uint64_t egress_bits_per_second = 0;
+  double cores = 0;
+  std::uint32_t connections = 0;
+};
+
+/// An origin as configured: does not change while the agent runs.
+struct OriginSpec {
+  OriginId id;
+  OriginKind kind = OriginKind::kGeneric;
+  std::vector<OriginEndpoint> endpoints;
+  std::string zone;
+  std::map<std::string, std::string> labels;
+  Capacity capacity;
+  bool lists_streams = false;  ///< the adapter can tell which streams are live
+};
+
+/// Life of an operating-system process: a pid is reused, a pid with its start time is not.
+struct ProcessIdentity {
+  std::int32_t pid = 0;
+  std::uint64_t start_ticks = 0;  ///< /proc/<pid>/stat field 22, clock ticks since boot
+  auto operator<=>(const ProcessIdentity&) const = default;
+};
+
+/// "pid.start": what goes on the wire and into the state file.
+std::string to_text(const ProcessIdentity& process);
+
+/// A live stream at an origin.
+struct ReportedStream {
+  std::string key;  ///< `vhost/app/stream`
+  std::string tag;  ///< `weir:<forwarder>/<session>/<epoch>`, empty = untagged
+  double ingress_bits_per_second = 0;
+  double egress_bits_per_second = 0;
+  std::uint32_t players = 0;
+};
+
+struct HostFacts {
+  std::string hostname;
+  std::uint32_t cores = 0;
+  std::uint64_t memory_bytes = 0;
+};
+
+// ---- up
+// -------------------------------------------------------------------------------------------
+
+struct OriginSeen {
+  const OriginSpec* spec = nullptr;  ///< of the reporter; lives as long as it
+  std::string process;               ///< empty = none runs
+  IncarnationId incarnation;         ///< minted for exactly this process before; empty = none
+  bool probe_answered = false;
+  std::vector<ReportedStream> streams;
+  bool streams_known = false;
+};
+
+struct Hello {
+  AgentId agent;
+  std::string instance;
+  std::string version;
+  HostFacts host;
+  std::vector<OriginSeen> origins;
+  std::uint64_t generation_seen = 0;
+};
+
+struct OriginReport {
+  OriginId origin;
+  IncarnationId incarnation;
+  LoadSample load;
+  std::vector<ReportedStream> streams;
+  bool streams_complete = false;
+  std::vector<std::string> ended_streams;
+};
+
+struct Report {
+  std::uint64_t sequence = 0;
+  Duration window{};
+  std::vector<OriginReport> origins;
+};
+
+enum class VerdictReason { kProcessGone, kProbesFailed };
+
+struct Verdict {
+  OriginId origin;
+  IncarnationId incarnation;
+  VerdictReason reason = VerdictReason::kProcessGone;
+  Duration evidence_age{};
+};
+
+struct Heartbeat {};
+
+using UpMessage = std::variant<Hello, Report, OriginSeen, Verdict, Heartbeat>;
+
+// ---- down
+// -----------------------------------------------------------------------------------------
+
+struct Welcome {
+  std::string replica;
+  std::uint64_t generation = 0;
+  Duration report_interval{};    ///< 0 = unchanged
+  Duration snapshot_interval{};  ///< 0 = unchanged
+};
+
+struct Accepted {
+  OriginId origin;
+  OriginId accepted_origin;
+  std::string process;
+  IncarnationId incarnation;  ///< empty = rejected
+  std::string rejection;
+};
+
+struct Ack {
+  std::uint64_t sequence = 0;
+};
+
+struct ReplicaHeartbeat {
+  std::uint64_t generation = 0;
+};
+
+/// Newest epoch of a stream, for fencing.
+struct StreamEpoch {
+  std::string key;
+  Epoch epoch;
+};
+
+using DownMessage = std::variant<Welcome, Accepted, Ack, ReplicaHeartbeat, StreamEpoch>;
+
+}  // namespace weir::agent

@@ -1,0 +1,166 @@
+#pragma once
+// Reporter: the report stream as a state machine, without a socket or a clock.
+//
+// Purpose: decides what an agent says to which control-plane replica and when: the hello after
+// every origin was looked at once, reports with sequence numbers, complete lists at attach and each
+// snapshot interval and changes between, verdicts (said again after a re-attach while they are
+// still true), and leaving a replica that falls silent for the next one. Inputs are the methods
+// that take `now`; after each of them take_actions() says what to do and next_wakeup() when to call
+// tick(). Threading: one thread. Lifetime: as long as the agent.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/random.h"
+#include "origin-agent/report/messages.h"
+#include "origin-agent/report/saved_state.h"
+#include "origin-agent/report/stream_table.h"
+
+namespace weir::agent {
+
+struct OpenLink {
+  std::size_t endpoint = 0;  ///< index into the configured control-plane replicas
+};
+struct CloseLink {};
+struct SendUp {
+  UpMessage message;
+};
+/// saved_state() changed and should be written.
+struct SaveState {};
+struct LearnEpoch {
+  StreamEpoch epoch;
+};
+/// For the log: an origin was taken in or turned away.
+struct AcceptedNews {
+  Accepted accepted;
+};
+using ReporterAction =
+    std::variant<OpenLink, CloseLink, SendUp, SaveState, LearnEpoch, AcceptedNews>;
+
+struct ReporterConfig {
+  AgentId agent;
+  std::string instance;
+  std::string version;
+  HostFacts host;
+  std::size_t endpoints = 0;
+  std::vector<OriginSpec> origins;
+};
+
+class Reporter {
+ public:
+  /// `random` spreads the pauses between attempts; it outlives the reporter.
+  Reporter(ReporterConfig config, SavedState saved, Random& random);
+
+  // What the monitors of the origins found out. `origin` is the index in the configuration.
+  /// The process answered a probe (again).
+  void process_seen(MonotonicTime now, std::size_t origin, const ProcessIdentity& process);
+  /// First look only: a process is there and does not answer.
+  void process_unanswered(MonotonicTime now, std::size_t origin, const ProcessIdentity& process);
+  /// First look only: no process is there.
+  void process_absent(MonotonicTime now, std::size_t origin);
+  /// `evidence`: when it was found out.
+  void process_failed(MonotonicTime now, std::size_t origin, VerdictReason reason,
+                      MonotonicTime evidence);
+  /// Complete list of live streams.
+  void streams_read(std::size_t origin, std::vector<ReportedStream> streams);
+  void load_read(std::size_t origin, const LoadSample& load);
+  /// Ends the wait for first looks that do not come.
+  void first_looks_over(MonotonicTime now);
+
+  // What the link says.
+  void received(MonotonicTime now, const DownMessage& message);
+  void link_closed(MonotonicTime now);
+
+  void tick(MonotonicTime now);
+
+  std::vector<ReporterAction> take_actions();
+  /// MonotonicTime::max(): nothing to do until an input comes.
+  MonotonicTime next_wakeup() const;
+
+  bool attached() const { return link_ == Link::kAttached; }
+  bool was_attached() const { return was_attached_; }
+  /// Every origin was looked at at least once.
+  bool looked_at_all() const;
+  SavedState saved_state() const;
+  const std::vector<OriginSpec>& origins() const { return config_.origins; }
+  std::uint64_t last_acknowledged() const { return last_acknowledged_; }
+
+ private:
+  enum class Link {
+    kWaiting,   ///< for the first looks
+    kPausing,   ///< until attach_at_
+    kOpening,   ///< hello sent, no welcome yet
+    kAttached,  ///< welcomed
+  };
+
+  struct PendingVerdict {
+    std::string process;
+    IncarnationId incarnation;  ///< empty: the process went before it was accepted
+    VerdictReason reason = VerdictReason::kProcessGone;
+    MonotonicTime evidence;
+    bool sent = false;  ///< on this link
+  };
+
+  struct OriginState {
+    bool looked_at = false;
+    std::string process;        ///< empty = none
+    bool answering = false;     ///< the last probe of `process` was answered
+    IncarnationId incarnation;  ///< of `process`; empty = not told yet, or declared dead
+    bool accepted = false;      ///< on this link
+    bool snapshot_due = true;
+    std::optional<PendingVerdict> verdict;
+    MonotonicTime offer_again = MonotonicTime::max();  ///< after a rejection
+    Duration offer_delay{};
+    StreamTable streams;
+    bool streams_known = false;
+    LoadSample load;
+    bool load_known = false;
+  };
+
+  OriginState& state(std::size_t origin);
+  bool link_open() const { return link_ == Link::kOpening || link_ == Link::kAttached; }
+  void looked_at(MonotonicTime now, std::size_t origin);
+  void open(MonotonicTime now);
+  void leave(MonotonicTime now);
+  void pause(MonotonicTime now);
+  void send(MonotonicTime now, UpMessage message);
+  void send_seen(MonotonicTime now, std::size_t origin);
+  void send_verdict(MonotonicTime now, std::size_t origin);
+  void send_report(MonotonicTime now);
+  OriginSeen describe(std::size_t origin) const;
+  void set_incarnation(OriginState& origin, IncarnationId incarnation);
+  void see_generation(std::uint64_t generation);
+
+  void on(MonotonicTime now, const Welcome& welcome);
+  void on(MonotonicTime now, const Accepted& accepted);
+  void on(MonotonicTime now, const Ack& ack);
+  void on(MonotonicTime now, const ReplicaHeartbeat& heartbeat);
+  void on(MonotonicTime now, const StreamEpoch& epoch);
+
+  const ReporterConfig config_;
+  SavedState saved_;  ///< as last read or told to save
+  Random& random_;
+  std::vector<OriginState> states_;
+  std::vector<ReporterAction> actions_;
+
+  Link link_ = Link::kWaiting;
+  bool was_attached_ = false;
+  std::size_t endpoint_ = 0;
+  std::size_t failures_ = 0;  ///< attempts since the last welcome
+  MonotonicTime attach_at_ = MonotonicTime::max();
+  MonotonicTime silent_at_ = MonotonicTime::max();  ///< the replica is left then
+  MonotonicTime last_sent_;
+  MonotonicTime last_report_;
+  MonotonicTime next_report_ = MonotonicTime::max();
+  MonotonicTime next_snapshot_ = MonotonicTime::max();
+  Duration report_interval_;
+  Duration snapshot_interval_;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t last_acknowledged_ = 0;
+};
+
+}  // namespace weir::agent

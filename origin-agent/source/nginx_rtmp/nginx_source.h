@@ -1,0 +1,62 @@
+#pragma once
+// NginxRtmpSource: the adapter for nginx with its RTMP module: streams, traffic and the worker's
+// pid from /stat, publishers dropped through /control, the protocol probe on the RTMP port.
+//
+// Purpose: wants one worker per nginx (worker_processes 1): /stat tells only of the worker that
+// answered. While /stat does not answer (a frozen worker), the worker is looked up through the pid
+// file or the RTMP port, so that it is still known to exist.
+// Threading: the io_context's one thread. Lifetime: io_context, random and epochs outlive it.
+
+#include <string>
+
+#include "common/base/random.h"
+#include "common/probe/rtmp_probe.h"
+#include "common/telemetry/log.h"
+#include "origin-agent/report/epoch_table.h"
+#include "origin-agent/source/http_get.h"
+#include "origin-agent/source/nginx_rtmp/stat_page.h"
+#include "origin-agent/source/origin_source.h"
+#include "origin-agent/source/procfs.h"
+
+namespace weir::agent {
+
+/// Where one nginx is to be found.
+struct NginxRtmpOptions {
+  std::string rtmp;  ///< `host:port` as this host reaches it
+  HttpUrl stat;
+  std::optional<HttpUrl> control;  ///< absent: nothing is fenced
+  std::string pid_file;            ///< of the master; empty = looked up by port
+};
+
+/// What a page says about streams and traffic. Pure.
+Observation observe_page(const StatPage& page);
+/// Publishers that a newer epoch fences off, at most kFencedAtOnceMax. Pure.
+std::vector<StatStream> fenced_publishers(const StatPage& page, const EpochTable& epochs);
+/// Request that drops exactly that client. Pure.
+HttpUrl drop_url(const HttpUrl& control, const StatStream& publisher);
+
+class NginxRtmpSource final : public OriginSource {
+ public:
+  NginxRtmpSource(boost::asio::io_context& io, Random& random, const EpochTable& epochs,
+                  NginxRtmpOptions options, log::Logger logger);
+
+  void observe(const std::optional<ProcessIdentity>& watched,
+               Callback<void(Observation)> done) override;
+  void probe(Callback<void(probe::ProbeResult)> done) override;
+
+ private:
+  Observation read_answer(const Result<std::string>& answer);
+  void fence(const StatPage& page);
+  FoundProcess find_without_stat() const;
+
+  boost::asio::io_context& io_;
+  Random& random_;
+  const EpochTable& epochs_;
+  const NginxRtmpOptions options_;
+  log::Logger logger_;
+  HttpGet stat_;
+  std::vector<HttpGet> drops_;
+  probe::ProbeHandle probe_;
+};
+
+}  // namespace weir::agent

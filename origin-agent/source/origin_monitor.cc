@@ -1,0 +1,196 @@
+#include "origin-agent/source/origin_monitor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "origin-agent/source/limits.h"
+
+namespace weir::agent {
+namespace {
+
+/// Clock ticks of /proc start times: USER_HZ, 100 on every Linux that matters here.
+constexpr std::uint64_t kTicksPerSecond = 100;
+
+}  // namespace
+
+template <class Function>
+auto OriginMonitor::guarded(Function function) {
+  return
+      [guard = std::weak_ptr<int>(alive_), function = std::move(function)](auto&&... args) mutable {
+        if (!guard.expired()) function(std::forward<decltype(args)>(args)...);
+      };
+}
+
+OriginMonitor::OriginMonitor(MonitorFacts facts, OriginSource& source, ProcessTable& table,
+                             Executor& executor, const Clock& clock, MonitorListener& listener)
+    : facts_(facts),
+      source_(source),
+      table_(table),
+      executor_(executor),
+      clock_(clock),
+      listener_(listener) {}
+
+OriginMonitor::~OriginMonitor() {
+  executor_.cancel(observe_timer_);
+  executor_.cancel(probe_timer_);
+}
+
+void OriginMonitor::start() {
+  eager_until_ = clock_.now() + kEagerFor;
+  observe();
+}
+
+bool OriginMonitor::eager() const {
+  return state_ != State::kServing && clock_.now() < eager_until_;
+}
+
+// ---- looking
+// --------------------------------------------------------------------------------------
+
+void OriginMonitor::observe_after(Duration delay) {
+  executor_.cancel(observe_timer_);
+  observe_timer_ = executor_.run_after(std::max(delay, Duration::zero()), [this] { observe(); });
+}
+
+void OriginMonitor::observe() {
+  if (observing_) return;
+  observing_ = true;
+  observe_started_ = clock_.now();
+  source_.observe(process_, guarded([this](Observation o) { observed(std::move(o)); }));
+}
+
+void OriginMonitor::observed(Observation observation) {
+  observing_ = false;
+  take_process(observation);
+  if (process_ && observation.process == process_) {
+    take_load(observation);
+    if (observation.streams) {
+      listener_.streams_read(facts_.origin, std::move(*observation.streams));
+    }
+  }
+  observe_after(observe_started_ + (eager() ? kEagerInterval : kObserveInterval) - clock_.now());
+}
+
+void OriginMonitor::take_process(const Observation& observation) {
+  if (!observation.process) {
+    if (!process_) listener_.process_absent(facts_.origin, observation.trouble);
+    return;
+  }
+  if (process_ == observation.process) return;
+  // An answer that was under way while its process exited.
+  if (!table_.is_alive(*observation.process)) return;
+  if (!process_) {
+    watch(*observation.process);
+  } else if (replaces_watched(*observation.process)) {
+    process_gone(fmt::format("process {} serves instead", to_text(*observation.process)));
+    watch(*observation.process);
+  }
+}
+
+bool OriginMonitor::replaces_watched(const ProcessIdentity& candidate) {
+  if (!table_.is_alive(*process_)) return true;
+  // A reload starts a new worker while the old one finishes its sessions. Several workers that take
+  // turns in answering are something else: they began together, and none replaces another.
+  return candidate.start_ticks > process_->start_ticks + kTicksPerSecond;
+}
+
+void OriginMonitor::watch(const ProcessIdentity& process) {
+  process_ = process;
+  state_ = State::kProving;
+  failures_ = 0;
+  first_probe_told_ = false;
+  probe_time_.reset();
+  sampler_.reset();
+  eager_until_ = clock_.now() + kEagerFor;
+  exit_watch_ = table_.watch_exit(process, guarded([this, process] {
+                                    if (process_ == process) process_gone("the process exited");
+                                  }));
+  probe();
+}
+
+void OriginMonitor::process_gone(const std::string& why) {
+  state_ = State::kSearching;
+  exit_watch_.reset();
+  process_.reset();
+  executor_.cancel(probe_timer_);
+  eager_until_ = clock_.now() + kEagerFor;
+  listener_.process_failed(facts_.origin, VerdictReason::kProcessGone, clock_.now(), why);
+  if (!observing_) observe_after(Duration::zero());
+}
+
+void OriginMonitor::take_load(const Observation& observation) {
+  RawReading reading;
+  reading.cores = facts_.cores;
+  reading.memory_bytes = facts_.memory_bytes;
+  reading.ingress_bytes = observation.ingress_bytes;
+  reading.egress_bytes = observation.egress_bytes;
+  reading.players = observation.players;
+  reading.connections = observation.connections;
+  reading.probe_time = probe_time_;
+  if (observation.streams)
+    reading.streams = static_cast<std::uint32_t>(observation.streams->size());
+  if (const auto usage = table_.usage(*process_)) {
+    reading.cpu_seconds = usage->cpu_seconds;
+    reading.resident_bytes = usage->resident_bytes;
+    reading.open_files = usage->open_files;
+    reading.open_files_max = usage->open_files_max;
+  }
+  sampler_.update(clock_.now(), reading);
+  listener_.load_read(facts_.origin, sampler_.sample());
+}
+
+// ---- probing
+// --------------------------------------------------------------------------------------
+
+void OriginMonitor::probe_after(Duration delay) {
+  executor_.cancel(probe_timer_);
+  probe_timer_ = executor_.run_after(std::max(delay, Duration::zero()), [this] { probe(); });
+}
+
+void OriginMonitor::probe() {
+  if (probing_ || !process_) return;
+  probing_ = true;
+  probe_started_ = clock_.now();
+  source_.probe(guarded([this, process = *process_](const probe::ProbeResult& result) {
+    probing_ = false;
+    probed(process, result);
+  }));
+}
+
+void OriginMonitor::probed(const ProcessIdentity& process, const probe::ProbeResult& result) {
+  if (!process_) return;
+  if (process_ != process) {
+    // The answer is about a process that is gone; ask about the present one.
+    probe_after(Duration::zero());
+    return;
+  }
+  if (result.outcome == probe::Outcome::kAnswered) {
+    failures_ = 0;
+    first_probe_told_ = true;
+    probe_time_ = result.elapsed;
+    if (state_ == State::kProving) {
+      state_ = State::kServing;
+      listener_.process_seen(facts_.origin, process);
+    }
+  } else {
+    ++failures_;
+    if (!std::exchange(first_probe_told_, true)) {
+      listener_.process_unanswered(facts_.origin, process);
+    }
+    // Told once for each series: in kProving too, for an origin that was frozen when the agent
+    // came.
+    if (failures_ == kProbeFailuresMax) {
+      // Frozen, not starting: there is nothing to be eager about.
+      if (state_ == State::kServing) eager_until_ = clock_.now();
+      state_ = State::kProving;
+      listener_.process_failed(
+          facts_.origin, VerdictReason::kProbesFailed, clock_.now(),
+          fmt::format("{} probes in a row failed: {}", failures_, result.message));
+    }
+  }
+  probe_after(probe_started_ + (eager() ? kEagerInterval : kProbeInterval) - clock_.now());
+}
+
+}  // namespace weir::agent

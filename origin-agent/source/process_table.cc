@@ -1,0 +1,92 @@
+#include "origin-agent/source/process_table.h"
+
+#include <chrono>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "origin-agent/source/procfs.h"
+
+namespace weir::agent {
+namespace {
+
+/// Without a pidfd (an old kernel, a seccomp filter, no descriptors left) /proc is asked this
+/// often.
+constexpr std::chrono::milliseconds kPollInterval{100};
+
+struct WatchState : std::enable_shared_from_this<WatchState> {
+  WatchState(boost::asio::io_context& io, const ProcessIdentity& watched, Callback<void()> callback)
+      : descriptor(io), timer(io), process(watched), gone(std::move(callback)) {}
+
+  void start() {
+    const long fd = ::syscall(SYS_pidfd_open, process.pid, 0);
+    // Looked at after opening: from here on the pidfd cannot mean a later process of that pid.
+    const bool same = process_identity(process.pid) == process;
+    if (fd < 0) return poll(same ? kPollInterval : std::chrono::milliseconds(0));
+    boost::system::error_code failed;
+    descriptor.assign(static_cast<int>(fd), failed);
+    if (failed) {
+      ::close(static_cast<int>(fd));
+      return poll(kPollInterval);
+    }
+    if (!same) return poll(std::chrono::milliseconds(0));
+    descriptor.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                          [self = shared_from_this()](const boost::system::error_code& error) {
+                            if (error || !self->gone) return;
+                            std::exchange(self->gone, {})();
+                          });
+  }
+
+  void poll(std::chrono::milliseconds delay) {
+    timer.expires_after(delay);
+    timer.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+      if (error || !self->gone) return;
+      if (process_identity(self->process.pid) == self->process) return self->poll(kPollInterval);
+      std::exchange(self->gone, {})();
+    });
+  }
+
+  void cancel() {
+    gone = {};
+    boost::system::error_code ignored;
+    descriptor.close(ignored);
+    timer.cancel();
+  }
+
+  boost::asio::posix::stream_descriptor descriptor;
+  boost::asio::steady_timer timer;
+  const ProcessIdentity process;
+  Callback<void()> gone;
+};
+
+class LinuxExitWatch final : public ExitWatch {
+ public:
+  explicit LinuxExitWatch(std::shared_ptr<WatchState> state) : state_(std::move(state)) {}
+  ~LinuxExitWatch() override { state_->cancel(); }
+
+ private:
+  std::shared_ptr<WatchState> state_;
+};
+
+}  // namespace
+
+std::unique_ptr<ExitWatch> LinuxProcessTable::watch_exit(const ProcessIdentity& process,
+                                                         Callback<void()> gone) {
+  auto state = std::make_shared<WatchState>(io_, process, std::move(gone));
+  state->start();
+  return std::make_unique<LinuxExitWatch>(std::move(state));
+}
+
+std::optional<ProcessUsage> LinuxProcessTable::usage(const ProcessIdentity& process) {
+  return process_usage(process);
+}
+
+bool LinuxProcessTable::is_alive(const ProcessIdentity& process) {
+  return process_identity(process.pid) == process;
+}
+
+}  // namespace weir::agent

@@ -1,0 +1,27 @@
+#pragma once
+// LinuxProcessTable: ProcessTable over /proc and pidfds. A pidfd becomes readable the moment its
+// process exits, also of processes that are not our children.
+// Threading: the io_context's one thread. Lifetime: the io_context outlives it and its watches.
+
+#include "origin-agent/source/origin_source.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace weir::agent {
+
+class LinuxProcessTable final : public ProcessTable {
+ public:
+  explicit LinuxProcessTable(boost::asio::io_context& io) : io_(io) {}
+
+  std::unique_ptr<ExitWatch> watch_exit(const ProcessIdentity& process,
+                                        Callback<void()> gone) override;
+  std::optional<ProcessUsage> usage(const ProcessIdentity& process) override;
+  bool is_alive(const ProcessIdentity& process) override;
+
+ private:
+  boost::asio::io_context& io_;
+};
+
+}  // namespace weir::agent
