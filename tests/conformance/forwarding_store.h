@@ -1,0 +1,81 @@
+#pragma once
+// ForwardingStore: a StateStore that hands every verb on, to derive deliberately broken ones from.
+// Threading: as the inner store. Lifetime: the inner store and the executor outlive it.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "common/base/executor.h"
+#include "controlplane/store/state_store.h"
+
+namespace weir::store {
+
+class ForwardingStore : public StateStore {
+ public:
+  ForwardingStore(StateStore& inner, Executor& executor) : inner_(inner), executor_(executor) {}
+
+  void read_generation(Done<GenerationState> done) override {
+    inner_.read_generation(std::move(done));
+  }
+  void raise_generation(std::uint64_t seen, std::uint64_t at_least,
+                        Done<GenerationState> done) override {
+    inner_.raise_generation(seen, at_least, std::move(done));
+  }
+  void extend_settling(Done<GenerationState> done) override {
+    inner_.extend_settling(std::move(done));
+  }
+  void lookup(const StreamKey& stream, Caller caller,
+              Done<std::optional<model::Placement>> done) override {
+    inner_.lookup(stream, caller, std::move(done));
+  }
+  void acquire(AcquireRequest request, Caller caller, Done<AcquireResult> done) override {
+    inner_.acquire(std::move(request), caller, std::move(done));
+  }
+  void confirm(HolderRef held, Caller caller, Done<Changed> done) override {
+    inner_.confirm(std::move(held), caller, std::move(done));
+  }
+  void release(HolderRef held, Caller caller, Done<Changed> done) override {
+    inner_.release(std::move(held), caller, std::move(done));
+  }
+  void orphan(OrphanRequest request, Caller caller, Done<Changed> done) override {
+    inner_.orphan(std::move(request), caller, std::move(done));
+  }
+  void repoint(HolderRef held, IncarnationId to, Caller caller, Done<Changed> done) override {
+    inner_.repoint(std::move(held), std::move(to), caller, std::move(done));
+  }
+  void restore(RestoreRequest request, Caller caller, Done<Changed> done) override {
+    inner_.restore(std::move(request), caller, std::move(done));
+  }
+  void claim(ClaimRequest request, Caller caller, Done<Changed> done) override {
+    inner_.claim(std::move(request), caller, std::move(done));
+  }
+  void upsert_origin(OriginUpsert request, Caller caller, Done<OriginUpserted> done) override {
+    inner_.upsert_origin(std::move(request), caller, std::move(done));
+  }
+  void declare_dead(DeathEvidence evidence, Caller caller, Done<bool> done) override {
+    inner_.declare_dead(std::move(evidence), caller, std::move(done));
+  }
+  void set_cordon(const OriginId& origin, std::optional<std::string> reason, Caller caller,
+                  Done<std::optional<OriginRecord>> done) override {
+    inner_.set_cordon(origin, std::move(reason), caller, std::move(done));
+  }
+  void renew_forwarder(const ForwarderId& id, Caller caller, Done<bool> done) override {
+    inner_.renew_forwarder(id, caller, std::move(done));
+  }
+  std::uint64_t subscribe(Done<Snapshot> done, Feed on_change) override {
+    return inner_.subscribe(std::move(done), std::move(on_change));
+  }
+  void unsubscribe(std::uint64_t subscription) override { inner_.unsubscribe(subscription); }
+
+ protected:
+  StateStore& inner() { return inner_; }
+  Executor& executor() { return executor_; }
+
+ private:
+  StateStore& inner_;
+  Executor& executor_;
+};
+
+}  // namespace weir::store

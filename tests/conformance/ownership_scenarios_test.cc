@@ -1,0 +1,169 @@
+// The scenarios of docs/adr/0004: many seeded interleavings of each against the real store, and
+// broken stores that the same checks must catch.
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/conformance/forwarding_store.h"
+#include "tests/conformance/ownership_world.h"
+
+namespace weir::store {
+namespace {
+
+constexpr std::uint64_t kSeeds = 2000;
+
+const std::vector<Scenario>& scenarios() {
+  static const std::vector<Scenario> all = {
+      // Normal races.
+      {"A1RaceAndEncoderEnds", {.end_session = 1}},
+      {"A2RaceAndEncoderEndsReject", {.end_session = 1}, {0, 1}, false, true},
+      {"A3IdleTakeoverAndEnd", {.end_session = 1, .idle = 1}, {0, 1}, true},
+      {"A4OriginDiesInTheRace", {.origin_dies = 1}},
+      {"A5StoreFrozen", {.store_freezes = 1}, {0, 1}, true},
+      {"A6ForwarderKilledReject", {.forwarder_crashes = 1}, {0, 1}, true, true},
+      {"A7ThreeSessionsIdleAndEnd", {.end_session = 1, .idle = 1}, {0, 1, 0}, true},
+      // Loss of history, as far as the embedded store can lose it: all of it.
+      {"B1Lost", {.store_loses_all = 1}, {0, 1}, true},
+      {"B2LostAndEndReject", {.end_session = 1, .store_loses_all = 1}, {0, 1}, true, true},
+      {"B3LostTwice", {.store_loses_all = 2}, {0}},
+      {"B8LostAndEndThreeSessions", {.end_session = 1, .store_loses_all = 1}, {0, 1, 0}, true},
+      {"B9LostAndCutForwarder", {.cut_forwarder = 1, .store_loses_all = 1}, {0, 1}, true},
+      {"B10LostAndCutAgent", {.cut_agent = 1, .store_loses_all = 1}, {0, 1}, true},
+      // False death, partitions.
+      {"C1CutForwarder", {.cut_forwarder = 1}, {0, 1}, true},
+      {"C2CutForwarderTwice", {.cut_forwarder = 2}, {0, 1}, true},
+      {"C3FalseDeath", {.false_verdict = 1}, {0, 1}, true},
+      {"C4FalseDeathAndCutForwarder", {.false_verdict = 1, .cut_forwarder = 1}, {0, 1}, true},
+      {"C5FalseDeathAndCutAgent", {.false_verdict = 1, .cut_agent = 1}, {0, 1}, true},
+      {"C6CutForwarderAndCutAgent", {.cut_forwarder = 1, .cut_agent = 1}, {0, 1}, true},
+      {"C7CutForwarderAndEnd", {.end_session = 1, .cut_forwarder = 1}, {0, 1}, true},
+  };
+  return all;
+}
+
+/// The first violation in `seeds` runs, as "scenario seed N: what".
+std::string explore(const Scenario& scenario, std::uint64_t seeds, const StoreWrapper& wrap = {}) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    const std::string problem = OwnershipWorld(scenario, seed, wrap).run();
+    if (!problem.empty()) {
+      return scenario.name + " seed " + std::to_string(seed) + ": " + problem;
+    }
+  }
+  return "";
+}
+
+class OwnershipScenarios : public ::testing::TestWithParam<Scenario> {};
+
+TEST_P(OwnershipScenarios, KeepTheInvariantsInEveryInterleaving) {
+  EXPECT_EQ(explore(GetParam(), kSeeds), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Memory, OwnershipScenarios, ::testing::ValuesIn(scenarios()),
+                         [](const auto& scenario) { return scenario.param.name; });
+
+const Scenario& scenario(const std::string& prefix) {
+  for (const Scenario& each : scenarios()) {
+    if (each.name.starts_with(prefix)) return each;
+  }
+  ADD_FAILURE() << "no scenario " << prefix;
+  return scenarios().front();
+}
+
+/// GET, think, SET: what a proxy without a store verb does.
+class GetThenSetStore final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+  void acquire(AcquireRequest request, Caller caller, Done<AcquireResult> done) override {
+    inner().lookup(request.stream, caller,
+                   [this, request, caller,
+                    done = std::move(done)](Reply<std::optional<model::Placement>> reply) mutable {
+                     const auto* found = std::get_if<std::optional<model::Placement>>(&reply);
+                     if (found == nullptr || *found)
+                       return inner().acquire(request, caller, std::move(done));
+                     executor().run_after(
+                         std::chrono::milliseconds(100),
+                         [this, request, caller, done = std::move(done)]() mutable {
+                           overwrite(std::move(request), caller, std::move(done));
+                         });
+                   });
+  }
+
+ private:
+  void overwrite(AcquireRequest request, Caller caller, Done<AcquireResult> done) {
+    inner().lookup(request.stream, caller,
+                   [this, request, caller,
+                    done = std::move(done)](Reply<std::optional<model::Placement>> reply) mutable {
+                     const auto* found = std::get_if<std::optional<model::Placement>>(&reply);
+                     if (found != nullptr && *found) {
+                       const model::Placement& there = **found;
+                       inner().release({there.stream, there.holder, there.epoch}, caller,
+                                       [](Reply<Changed>) {});
+                     }
+                     inner().acquire(std::move(request), caller, std::move(done));
+                   });
+  }
+};
+
+/// Says yes to verdicts and forgets them.
+class VerdictForgettingStore final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+  void declare_dead(DeathEvidence, Caller, Done<bool> done) override {
+    executor().post([done = std::move(done)]() mutable { done(true); });
+  }
+};
+
+/// Believes a takeover whatever its evidence, and however old.
+class CredulousStore final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+  void acquire(AcquireRequest request, Caller caller, Done<AcquireResult> done) override {
+    if (request.takeover) request.takeover->evidence = Takeover::Evidence::kUnknown;
+    inner().acquire(std::move(request), caller, std::move(done));
+  }
+};
+
+/// Gives nobody back what he holds.
+class RefusingStore final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+  void restore(RestoreRequest, Caller, Done<Changed> done) override {
+    executor().post([done = std::move(done)]() mutable { done(Changed{}); });
+  }
+  void claim(ClaimRequest, Caller, Done<Changed> done) override {
+    executor().post([done = std::move(done)]() mutable { done(Changed{}); });
+  }
+};
+
+template <class Broken>
+std::string explore_broken(const std::string& prefix) {
+  return explore(scenario(prefix), kSeeds, [](StateStore& real, Executor& executor) {
+    return std::make_unique<Broken>(real, executor);
+  });
+}
+
+TEST(OwnershipChecks, CatchAStoreThatReadsAndThenWrites) {
+  EXPECT_NE(explore_broken<GetThenSetStore>("A1").find("I3"), std::string::npos);
+}
+
+TEST(OwnershipChecks, CatchAStoreThatForgetsItsDeadSet) {
+  EXPECT_NE(explore_broken<VerdictForgettingStore>("A4").find("I7"), std::string::npos);
+}
+
+TEST(OwnershipChecks, CatchAStoreThatDoesNotCheckTheEvidenceOfATakeover) {
+  EXPECT_NE(explore_broken<CredulousStore>("A3").find("I6"), std::string::npos);
+  EXPECT_NE(explore_broken<CredulousStore>("A5").find("I6"), std::string::npos);
+}
+
+TEST(OwnershipChecks, CatchAStoreThatBringsNothingBack) {
+  EXPECT_NE(explore_broken<RefusingStore>("B1"), "");
+}
+
+}  // namespace
+}  // namespace weir::store
