@@ -116,7 +116,12 @@ void ChunkTrain::begin(Stream& stream, std::vector<std::uint8_t>& out) {
                                              : static_cast<std::uint32_t>(random_.below(3));
   std::size_t size = random_.below(chance(10) ? 2500 : 260);
   if (alike) size = stream.message.payload.size();
-  next.payload.resize(size, static_cast<std::uint8_t>(random_.next()));
+  auto fill = static_cast<std::uint8_t>(random_.next());
+  // Payload that begins like an extended timestamp that is not repeated, yet is not equal to one.
+  if (!style_.repeats_extended && next.time != 0xFFFFFFFF && chance(40)) {
+    fill = static_cast<std::uint8_t>(next.time >> 24);
+  }
+  next.payload.resize(size, fill);
   ++serial_;
   for (std::size_t i = 0; i < size && i < 4; ++i) {
     next.payload[i] = static_cast<std::uint8_t>(serial_ >> (8 * i));
