@@ -39,8 +39,7 @@ WorkerIndex ControlClient::add_worker(Executor& executor, WorkerEvents& events) 
 
 void ControlClient::post_to(WorkerIndex worker, Callback<void(WorkerEvents&)> call) {
   WorkerEvents* events = workers_[worker].events;
-  workers_[worker].executor->post(
-      [events, call = std::move(call)]() mutable { call(*events); });
+  workers_[worker].executor->post([events, call = std::move(call)]() mutable { call(*events); });
 }
 
 void ControlClient::start() {
@@ -61,7 +60,8 @@ std::optional<Duration> ControlClient::replica_silence() const {
   return clock_.now() - *replica_;
 }
 
-// --- attach stream ----------------------------------------------------------------------------------
+// --- attach stream
+// ----------------------------------------------------------------------------------
 
 void ControlClient::attach() {
   state_ = State::kOpening;
@@ -168,8 +168,8 @@ void ControlClient::flush() {
   }
 }
 
-/// Answers first: somebody waits for them. Sessions before claims, which name them. The sign of life comes
-/// before the bulk, so that no backlog delays it.
+/// Answers first: somebody waits for them. Sessions before claims, which name them. The sign of
+/// life comes before the bulk, so that no backlog delays it.
 std::optional<Upward> ControlClient::next_message() {
   const MonotonicTime now = clock_.now();
   if (!answers_.empty()) {
@@ -209,7 +209,8 @@ std::optional<Upward> ControlClient::next_message() {
   return std::nullopt;
 }
 
-// --- what a replica says ----------------------------------------------------------------------------
+// --- what a replica says
+// ----------------------------------------------------------------------------
 
 void ControlClient::handle(const Welcome& welcome) {
   if (state_ != State::kOpening) return;
@@ -341,8 +342,8 @@ void ControlClient::expire_queries(MonotonicTime now) {
   }
 }
 
-/// Sessions still in `asked` belong to a worker that did not answer in time: silence must not read as
-/// "not known", so they are said to be busy.
+/// Sessions still in `asked` belong to a worker that did not answer in time: silence must not read
+/// as "not known", so they are said to be busy.
 void ControlClient::finish_query(PendingQuery pending) {
   for (const SessionFacts& fact : pending.answer.sessions) pending.asked.erase(fact.session);
   for (const SessionId& session : pending.asked) {

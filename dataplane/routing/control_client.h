@@ -1,14 +1,14 @@
 #pragma once
 // ControlClient: all that one forwarder tells the control plane and hears from it.
 //
-// Purpose: keeps one attach stream open to some replica, with a complete hello at each attach, so that
-// nothing told before matters; coalesces sessions and interests; watches the replica's heartbeats;
-// answers queries; asks for lost placements back (claim); spreads routes to the workers that want them.
-// Losing the control plane changes nothing for running sessions and known routes (design 1.5).
-// Threading: every call on the control thread, but executor(), which is for posting to it. Workers are
-// reached by posting to their executors.
-// Lifetime: link, executor, clock, random, observer and the workers' executors outlive it; posted work
-// that is still pending when it goes must never run (threads are joined first).
+// Purpose: keeps one attach stream open to some replica, with a complete hello at each attach, so
+// that nothing told before matters; coalesces sessions and interests; watches the replica's
+// heartbeats; answers queries; asks for lost placements back (claim); spreads routes to the workers
+// that want them. Losing the control plane changes nothing for running sessions and known routes
+// (design 1.5). Threading: every call on the control thread, but executor(), which is for posting
+// to it. Workers are reached by posting to their executors. Lifetime: link, executor, clock,
+// random, observer and the workers' executors outlive it; posted work that is still pending when it
+// goes must never run (threads are joined first).
 
 #include <cstdint>
 #include <deque>
@@ -45,7 +45,8 @@ class WorkerEvents {
   virtual void on_query(std::uint64_t query, const std::vector<SessionId>& sessions) = 0;
 };
 
-/// What the process wants to know; on the control thread. For metrics, logs and the state directory.
+/// What the process wants to know; on the control thread. For metrics, logs and the state
+/// directory.
 class ControlObserver {
  public:
   virtual ~ControlObserver() = default;
@@ -56,6 +57,7 @@ class ControlObserver {
   /// "acquired", "held", "rejected" or the reason of a retry.
   virtual void on_acquire_result(const std::string& result, Duration took) = 0;
   virtual void on_claim(const SessionId& session, bool granted) = 0;
+  virtual void on_dial(const DialReport& report) = 0;
 };
 
 struct ActivityRecord {
@@ -167,8 +169,8 @@ class ControlClient final : private ControlLink::Events {
   State state_ = State::kStopped;
   std::size_t endpoint_ = 0;
   std::size_t failures_ = 0;
-  MonotonicTime heard_;                  ///< last message, or when the stream was opened
-  std::optional<MonotonicTime> replica_; ///< last message ever
+  MonotonicTime heard_;                   ///< last message, or when the stream was opened
+  std::optional<MonotonicTime> replica_;  ///< last message ever
   MonotonicTime heartbeat_due_;
   bool writable_ = false;
   bool flush_posted_ = false;

@@ -52,18 +52,18 @@ void ControlClient::acquire(WorkerIndex worker, AcquireRequest request) {
   const SessionId session = request.session;
   const StreamKey stream = request.stream;
   const MonotonicTime asked = clock_.now();
-  calls_.acquire(std::move(request), endpoint_,
-                 [this, worker, session, stream, asked](AcquireAnswer answer) {
-                   observer_.on_acquire_result(result_name(answer), clock_.now() - asked);
-                   // Players of this forwarder need not wait for the push.
-                   const auto* acquired = std::get_if<Acquired>(&answer);
-                   if (acquired != nullptr) sessions_.note_epoch(session, acquired->route.epoch);
-                   if (acquired != nullptr && interests_.contains(stream))
-                     learn_route(RouteUpdate{stream, acquired->route, acquired->route.revision});
-                   post_to(worker, [session, answer = std::move(answer)](WorkerEvents& events) mutable {
-                     events.on_acquire_answer(session, std::move(answer));
-                   });
-                 });
+  calls_.acquire(
+      std::move(request), endpoint_, [this, worker, session, stream, asked](AcquireAnswer answer) {
+        observer_.on_acquire_result(result_name(answer), clock_.now() - asked);
+        // Players of this forwarder need not wait for the push.
+        const auto* acquired = std::get_if<Acquired>(&answer);
+        if (acquired != nullptr) sessions_.note_epoch(session, acquired->route.epoch);
+        if (acquired != nullptr && interests_.contains(stream))
+          learn_route(RouteUpdate{stream, acquired->route, acquired->route.revision});
+        post_to(worker, [session, answer = std::move(answer)](WorkerEvents& events) mutable {
+          events.on_acquire_answer(session, std::move(answer));
+        });
+      });
 }
 
 void ControlClient::want(WorkerIndex worker, const StreamKey& stream) {
@@ -90,6 +90,7 @@ void ControlClient::unwant(WorkerIndex worker, const StreamKey& stream) {
 }
 
 void ControlClient::report_dial(DialReport report) {
+  observer_.on_dial(report);
   if (dials_.size() >= kDialReportsMax) dials_.pop_front();
   dials_.push_back(std::move(report));
   schedule_flush();
@@ -106,7 +107,8 @@ void ControlClient::note_activity(const std::vector<ActivityRecord>& records) {
   schedule_flush();
 }
 
-// --- claims (design 4) ------------------------------------------------------------------------------
+// --- claims (design 4)
+// ------------------------------------------------------------------------------
 
 void ControlClient::consider_claims(const StreamKey& stream, MonotonicTime now) {
   if (state_ != State::kAttached || settling_) return;

@@ -3,9 +3,9 @@
 //
 // Purpose: the seam between what a forwarder tells and asks (control_client.h) and gRPC
 // (routing/grpc/grpc_control_link.h); tests use tests/support/fake_control_link.h.
-// Threading: all calls and all events on the control thread; an event or answer never runs inside the
-// call that caused it.
-// Lifetime: outlives the ControlClient that uses it. After detach() no event of that stream comes.
+// Threading: all calls and all events on the control thread; an event or answer never runs inside
+// the call that caused it. Lifetime: outlives the ControlClient that uses it. After detach() no
+// event of that stream comes.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +21,8 @@
 
 namespace weir::routing {
 
-// --- up ---------------------------------------------------------------------------------------------
+// --- up
+// ---------------------------------------------------------------------------------------------
 
 struct SessionRecord {
   SessionInfo info;
@@ -80,9 +81,11 @@ struct Claim {
   Epoch epoch;
 };
 
-using Upward = std::variant<SessionChanges, DialReport, InterestChange, SessionAnswer, Heartbeat, Claim>;
+using Upward =
+    std::variant<SessionChanges, DialReport, InterestChange, SessionAnswer, Heartbeat, Claim>;
 
-// --- down -------------------------------------------------------------------------------------------
+// --- down
+// -------------------------------------------------------------------------------------------
 
 struct Welcome {
   ReplicaId replica;
@@ -116,7 +119,8 @@ struct ClaimVerdict {
 using Downward = std::variant<Welcome, RouteUpdate, CloseCommand, SessionQuery, ReplicaHeartbeat,
                               ClaimVerdict, OriginTableUpdate>;
 
-// --- unary ------------------------------------------------------------------------------------------
+// --- unary
+// ------------------------------------------------------------------------------------------
 
 /// No answer from that replica within the deadline: another may know more.
 struct Unreachable {

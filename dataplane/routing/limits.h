@@ -9,9 +9,11 @@ namespace weir::routing {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// A stream nobody watches any more stays known this long, so that a viewer who comes back costs nothing.
+/// A stream nobody watches any more stays known this long, so that a viewer who comes back costs
+/// nothing.
 inline constexpr seconds kInterestLinger{30};
-/// Streams kept per worker with no session on them. Those with sessions are bounded by the connections.
+/// Streams kept per worker with no session on them. Those with sessions are bounded by the
+/// connections.
 inline constexpr std::size_t kIdleStreamsMax = 10'000;
 
 /// Changes per message on the attach stream; more wait for the next one.
@@ -39,7 +41,8 @@ inline constexpr milliseconds kReattachDelayMin{100};
 inline constexpr milliseconds kReattachDelayMax{1'000};
 
 inline constexpr milliseconds kUnaryDeadline{500};
-/// Tries of one acquire before the session is told to ask again; at least this many with one replica.
+/// Tries of one acquire before the session is told to ask again; at least this many with one
+/// replica.
 inline constexpr std::size_t kAcquireTriesMin = 2;
 inline constexpr std::size_t kAcquireTriesMax = 4;
 inline constexpr milliseconds kAcquireRetryDelayMax{100};

@@ -13,7 +13,8 @@ namespace weir::routing {
 enum class OriginKind { kGeneric, kNginxRtmp, kSrs };
 enum class PlacementState { kBound, kPublishing, kOrphaned };
 
-/// The owner of a stream. Forwarders discard any route whose epoch is older than one they have seen.
+/// The owner of a stream. Forwarders discard any route whose epoch is older than one they have
+/// seen.
 struct Route {
   OriginId origin;
   IncarnationId incarnation;

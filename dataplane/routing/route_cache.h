@@ -1,8 +1,8 @@
 #pragma once
 // RouteCache: what is known of each stream's owner, fenced by epoch and revision.
 //
-// Purpose: facts arrive by several ways (pushes, answers to an acquire, another replica after a re-attach)
-// in any order; the cache lets only newer ones through. "Not placed" is a fact too.
+// Purpose: facts arrive by several ways (pushes, answers to an acquire, another replica after a
+// re-attach) in any order; the cache lets only newer ones through. "Not placed" is a fact too.
 // Threading: one object per thread. Lifetime: self-contained.
 
 #include <cstddef>

@@ -1,10 +1,10 @@
 #pragma once
-// RouteResolver: how the relay learns where a stream lives. The seam between sans-IO conversations and
-// the control plane; tests use tests/support/fake_route_resolver.h.
+// RouteResolver: how the relay learns where a stream lives. The seam between sans-IO conversations
+// and the control plane; tests use tests/support/fake_route_resolver.h.
 //
-// Threading: one object per worker; every call and every callback on that worker's thread. A callback
-// is never run inside the call that caused it.
-// Lifetime: outlives the sessions of its worker. Dropping a Subscription ends its callbacks at once.
+// Threading: one object per worker; every call and every callback on that worker's thread. A
+// callback is never run inside the call that caused it. Lifetime: outlives the sessions of its
+// worker. Dropping a Subscription ends its callbacks at once.
 
 #include <chrono>
 #include <cstdint>
@@ -68,7 +68,8 @@ struct Acquired {
 struct Held {
   std::string holder;
 };
-/// Nothing to dial now; the resolver itself has retried other replicas. Ask again after `retry_after`.
+/// Nothing to dial now; the resolver itself has retried other replicas. Ask again after
+/// `retry_after`.
 struct RetryLater {
   Duration retry_after{};
   std::string reason;  ///< UPPER_SNAKE, for the log
@@ -97,8 +98,8 @@ class RouteResolver {
 
   /// Where a publisher goes. Single flight per session.
   virtual void acquire(AcquireRequest request, Callback<void(AcquireAnswer)> answer) = 0;
-  /// Present route, then each change of it with a higher epoch or revision, until dropped. A stream that
-  /// is known is answered from the cache, without an RPC.
+  /// Present route, then each change of it with a higher epoch or revision, until dropped. A stream
+  /// that is known is answered from the cache, without an RPC.
   virtual std::unique_ptr<Subscription> watch(const StreamKey& stream,
                                               Callback<void(const RouteUpdate&)> on_update) = 0;
   /// A live publisher learns that its placement is gone: asks for it back (design 4, claim) happens

@@ -41,7 +41,8 @@ std::optional<SessionRecord> SessionTable::end(const SessionId& id, std::string 
 
 void SessionTable::forget_publisher(const SessionInfo& info) {
   const auto [first, last] = publishers_.equal_range(info.stream);
-  const auto it = std::find_if(first, last, [&](const auto& entry) { return entry.second == info.id; });
+  const auto it =
+      std::find_if(first, last, [&](const auto& entry) { return entry.second == info.id; });
   if (it != last) publishers_.erase(it);
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 // SessionTable: the client sessions of this forwarder as the cluster is told about them.
 //
-// Purpose: changes between two messages coalesce into one entry per session; the complete list is the
-// hello. An end is always told, also of a session that was never told: it may have acquired a placement.
-// Threading: the control thread. Lifetime: self-contained.
+// Purpose: changes between two messages coalesce into one entry per session; the complete list is
+// the hello. An end is always told, also of a session that was never told: it may have acquired a
+// placement. Threading: the control thread. Lifetime: self-contained.
 
 #include <array>
 #include <cstddef>

@@ -30,7 +30,9 @@ void UnaryCalls::acquire(AcquireRequest request, std::size_t endpoint, AcquireDo
   try_acquire(session, number);
 }
 
-void UnaryCalls::cancel(const SessionId& session) { acquires_.erase(session); }
+void UnaryCalls::cancel(const SessionId& session) {
+  acquires_.erase(session);
+}
 
 UnaryCalls::Acquire* UnaryCalls::find(const SessionId& session, std::uint64_t number) {
   const auto it = acquires_.find(session);
@@ -83,10 +85,10 @@ void UnaryCalls::acquire_replied(const SessionId& session, const StreamKey& stre
 }
 
 void UnaryCalls::queue_release(ReleaseRequest request, MonotonicTime now) {
-  // The oldest goes: the expiry of this forwarder's renewal and the replicas' questions heal it too.
+  // The oldest goes: the expiry of this forwarder's renewal and the replicas' questions heal it
+  // too.
   if (releases_.size() >= kReleasesPendingMax) releases_.pop_front();
-  releases_.push_back(
-      Release{.request = std::move(request), .first = now, .due = now, .tries = 0});
+  releases_.push_back(Release{.request = std::move(request), .first = now, .due = now, .tries = 0});
 }
 
 void UnaryCalls::run_releases(std::size_t endpoint, MonotonicTime now) {

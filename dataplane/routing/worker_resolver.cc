@@ -44,7 +44,9 @@ void WorkerResolver::tell(F call) {
       [&control = control_, call = std::move(call)]() mutable { call(control); });
 }
 
-void WorkerResolver::start() { tick(); }
+void WorkerResolver::start() {
+  tick();
+}
 
 void WorkerResolver::tick() {
   const MonotonicTime now = clock_.now();
@@ -53,7 +55,8 @@ void WorkerResolver::tick() {
   executor_.run_after(kActivityEvery, [this] { tick(); });
 }
 
-// --- sessions ---------------------------------------------------------------------------------------
+// --- sessions
+// ---------------------------------------------------------------------------------------
 
 void WorkerResolver::session_started(const SessionInfo& info, SessionControl& control) {
   const auto [it, inserted] = sessions_.try_emplace(info.id);
@@ -86,8 +89,8 @@ void WorkerResolver::session_ended(const SessionId& id, std::string reason) {
     std::erase(stream->second.publishers, id);
     became_idle(stream->second);
   }
-  tell([id, reason = std::move(reason), closes = std::move(session.closes)](
-           ControlClient& c) mutable {
+  tell([id, reason = std::move(reason),
+        closes = std::move(session.closes)](ControlClient& c) mutable {
     c.session_ended(id, std::move(reason));
     for (const std::uint64_t query : closes) c.session_closed(query);
   });
@@ -146,7 +149,8 @@ void WorkerResolver::on_query(std::uint64_t query, const std::vector<SessionId>&
   });
 }
 
-// --- streams ----------------------------------------------------------------------------------------
+// --- streams
+// ----------------------------------------------------------------------------------------
 
 WorkerResolver::Stream& WorkerResolver::need(const StreamKey& key) {
   const auto [it, inserted] = streams_.try_emplace(key);
@@ -211,8 +215,8 @@ void WorkerResolver::unsubscribe(const Watch& watch) {
   const auto it = streams_.find(watch.stream);
   WEIR_ASSERT(it != streams_.end());
   std::erase_if(it->second.watches, [&](const auto& entry) { return entry.get() == &watch; });
-  // became_idle() may sweep, which must not happen under a caller that walks the streams: it only erases
-  // idle ones, and nobody holds a reference to those.
+  // became_idle() may sweep, which must not happen under a caller that walks the streams: it only
+  // erases idle ones, and nobody holds a reference to those.
   became_idle(it->second);
 }
 
@@ -245,7 +249,8 @@ void WorkerResolver::fence_publishers(const RouteUpdate& update) {
   }
 }
 
-// --- facts about origins ----------------------------------------------------------------------------
+// --- facts about origins
+// ----------------------------------------------------------------------------
 
 void WorkerResolver::report_dial(const IncarnationId& incarnation, ContactOutcome outcome,
                                  Duration dial_time) {

@@ -1,12 +1,12 @@
 #pragma once
 // WorkerResolver: RouteResolver of one worker thread, over its own copy of the routes.
 //
-// Purpose: a known stream is answered here, without an RPC and without another thread. What is not known
-// is asked once per worker and stream, whoever waits. Fences publishers of this worker.
+// Purpose: a known stream is answered here, without an RPC and without another thread. What is not
+// known is asked once per worker and stream, whoever waits. Fences publishers of this worker.
 // Threading: the worker's thread; the ControlClient is reached by posting to its executor. The
 // constructor is called before the threads start.
-// Lifetime: outlives the worker's sessions and their subscriptions. Goes after the control thread and the
-// worker's thread are joined.
+// Lifetime: outlives the worker's sessions and their subscriptions. Goes after the control thread
+// and the worker's thread are joined.
 
 #include <atomic>
 #include <cstdint>

@@ -18,7 +18,9 @@ pb::Epoch* new_epoch(const Epoch& epoch) {
   return message;
 }
 
-Epoch epoch_of(const pb::Epoch& message) { return Epoch{message.generation(), message.counter()}; }
+Epoch epoch_of(const pb::Epoch& message) {
+  return Epoch{message.generation(), message.counter()};
+}
 
 Revision revision_of(const pb::Revision& message) {
   return Revision{message.generation(), message.number()};
@@ -31,20 +33,28 @@ google::protobuf::Duration duration(Duration value) {
 
 pb::ContactOutcome outcome(ContactOutcome value) {
   switch (value) {
-    case ContactOutcome::kAnswered: return pb::CONTACT_OUTCOME_ANSWERED;
-    case ContactOutcome::kRefused: return pb::CONTACT_OUTCOME_REFUSED;
-    case ContactOutcome::kReset: return pb::CONTACT_OUTCOME_RESET;
-    case ContactOutcome::kTimedOut: return pb::CONTACT_OUTCOME_TIMED_OUT;
-    case ContactOutcome::kUnreachable: return pb::CONTACT_OUTCOME_UNREACHABLE;
+    case ContactOutcome::kAnswered:
+      return pb::CONTACT_OUTCOME_ANSWERED;
+    case ContactOutcome::kRefused:
+      return pb::CONTACT_OUTCOME_REFUSED;
+    case ContactOutcome::kReset:
+      return pb::CONTACT_OUTCOME_RESET;
+    case ContactOutcome::kTimedOut:
+      return pb::CONTACT_OUTCOME_TIMED_OUT;
+    case ContactOutcome::kUnreachable:
+      return pb::CONTACT_OUTCOME_UNREACHABLE;
   }
   return pb::CONTACT_OUTCOME_UNSPECIFIED;
 }
 
 pb::SessionState state(SessionInfo::State value) {
   switch (value) {
-    case SessionInfo::State::kWaiting: return pb::SESSION_STATE_WAITING;
-    case SessionInfo::State::kConnecting: return pb::SESSION_STATE_CONNECTING;
-    case SessionInfo::State::kActive: return pb::SESSION_STATE_ACTIVE;
+    case SessionInfo::State::kWaiting:
+      return pb::SESSION_STATE_WAITING;
+    case SessionInfo::State::kConnecting:
+      return pb::SESSION_STATE_CONNECTING;
+    case SessionInfo::State::kActive:
+      return pb::SESSION_STATE_ACTIVE;
   }
   return pb::SESSION_STATE_UNSPECIFIED;
 }
@@ -123,26 +133,35 @@ struct UpwardFiller {
 
 OriginKind kind_of(pb::OriginKind kind) {
   switch (kind) {
-    case pb::ORIGIN_KIND_NGINX_RTMP: return OriginKind::kNginxRtmp;
-    case pb::ORIGIN_KIND_SRS: return OriginKind::kSrs;
-    default: return OriginKind::kGeneric;
+    case pb::ORIGIN_KIND_NGINX_RTMP:
+      return OriginKind::kNginxRtmp;
+    case pb::ORIGIN_KIND_SRS:
+      return OriginKind::kSrs;
+    default:
+      return OriginKind::kGeneric;
   }
 }
 
 pb::OriginKind kind_of(OriginKind kind) {
   switch (kind) {
-    case OriginKind::kNginxRtmp: return pb::ORIGIN_KIND_NGINX_RTMP;
-    case OriginKind::kSrs: return pb::ORIGIN_KIND_SRS;
-    case OriginKind::kGeneric: break;
+    case OriginKind::kNginxRtmp:
+      return pb::ORIGIN_KIND_NGINX_RTMP;
+    case OriginKind::kSrs:
+      return pb::ORIGIN_KIND_SRS;
+    case OriginKind::kGeneric:
+      break;
   }
   return pb::ORIGIN_KIND_GENERIC;
 }
 
 PlacementState state_of(pb::PlacementState state) {
   switch (state) {
-    case pb::PLACEMENT_STATE_PUBLISHING: return PlacementState::kPublishing;
-    case pb::PLACEMENT_STATE_ORPHANED: return PlacementState::kOrphaned;
-    default: return PlacementState::kBound;
+    case pb::PLACEMENT_STATE_PUBLISHING:
+      return PlacementState::kPublishing;
+    case pb::PLACEMENT_STATE_ORPHANED:
+      return PlacementState::kOrphaned;
+    default:
+      return PlacementState::kBound;
   }
 }
 
@@ -297,7 +316,8 @@ std::optional<Downward> from_proto(const pb::ForwarderServiceAttachResponse& mes
                           .epoch = epoch_of(message.claim_answer().epoch())};
     case pb::ForwarderServiceAttachResponse::kOriginTable:
       return from_proto(message.origin_table());
-    case pb::ForwarderServiceAttachResponse::MESSAGE_NOT_SET: break;
+    case pb::ForwarderServiceAttachResponse::MESSAGE_NOT_SET:
+      break;
   }
   return std::nullopt;
 }

@@ -21,7 +21,8 @@ struct ForwarderFacts {
   std::vector<std::string> rtmp_listeners;  ///< `host:port`, as clients reach them
 };
 
-control::v1::ForwarderServiceAttachRequest to_proto(const ForwarderFacts& facts, const Hello& hello);
+control::v1::ForwarderServiceAttachRequest to_proto(const ForwarderFacts& facts,
+                                                    const Hello& hello);
 control::v1::ForwarderServiceAttachRequest to_proto(const Upward& message);
 control::v1::AcquirePlacementRequest to_proto(const ForwarderFacts& facts,
                                               const AcquireRequest& request);

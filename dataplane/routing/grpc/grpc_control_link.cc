@@ -53,8 +53,7 @@ AcquireReply reply_for(const grpc::Status& status, const pb::AcquirePlacementRes
   if (name == reason::kShuttingDown) return Unreachable{rpc::describe(status)};
   Duration delay = kRetryAfterDefault;
   if (details && details->retry_delay) delay = *details->retry_delay;
-  return RetryLater{std::min<Duration>(delay, kRetryAfterMax),
-                    name.empty() ? "INTERNAL" : name};
+  return RetryLater{std::min<Duration>(delay, kRetryAfterMax), name.empty() ? "INTERNAL" : name};
 }
 
 /// True when asking again cannot change the outcome.
@@ -98,8 +97,8 @@ struct GrpcControlLink::State {
   Events* events = nullptr;
 };
 
-/// One attach stream. The hold keeps the call from ending while the control thread may still write; it is
-/// given up exactly once, by whoever closes first. The object keeps itself until OnDone.
+/// One attach stream. The hold keeps the call from ending while the control thread may still write;
+/// it is given up exactly once, by whoever closes first. The object keeps itself until OnDone.
 class GrpcControlLink::AttachCall final
     : public grpc::ClientBidiReactor<pb::ForwarderServiceAttachRequest,
                                      pb::ForwarderServiceAttachResponse>,
@@ -162,8 +161,8 @@ class GrpcControlLink::AttachCall final
   }
 
  private:
-  /// Runs on the control thread, unless the link has left this stream by then. The gate is shut before
-  /// the state goes, so state_ is valid whenever posted work runs.
+  /// Runs on the control thread, unless the link has left this stream by then. The gate is shut
+  /// before the state goes, so state_ is valid whenever posted work runs.
   template <class F>
   void deliver(F call_events) {
     gate_->post([call = shared_from_this(), call_events = std::move(call_events)]() mutable {
@@ -202,7 +201,9 @@ GrpcControlLink::~GrpcControlLink() {
   detach();
 }
 
-std::size_t GrpcControlLink::endpoint_count() const { return state_->endpoints.size(); }
+std::size_t GrpcControlLink::endpoint_count() const {
+  return state_->endpoints.size();
+}
 
 std::string GrpcControlLink::endpoint_name(std::size_t endpoint) const {
   return state_->endpoints[endpoint].name;

@@ -1,12 +1,11 @@
 #pragma once
 // GrpcControlLink: ControlLink over ForwarderService.Attach and PlacementService.
 //
-// Purpose: nothing but the wire. gRPC's threads convert messages and post them; all decisions are taken in
-// ControlClient.
-// Threading: as ControlLink: the control thread. gRPC's own threads touch only the call objects and the
-// gate to the executor.
-// Lifetime: executor and clock outlive it. The destructor cancels what is under way; calls end later by
-// themselves without touching anything but their own memory.
+// Purpose: nothing but the wire. gRPC's threads convert messages and post them; all decisions are
+// taken in ControlClient. Threading: as ControlLink: the control thread. gRPC's own threads touch
+// only the call objects and the gate to the executor. Lifetime: executor and clock outlive it. The
+// destructor cancels what is under way; calls end later by themselves without touching anything but
+// their own memory.
 
 #include <memory>
 #include <string>

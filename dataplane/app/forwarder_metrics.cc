@@ -1,0 +1,198 @@
+#include "dataplane/app/forwarder_metrics.h"
+
+#include <chrono>
+#include <utility>
+
+namespace weir::forwarder {
+namespace {
+
+/// Reasons are written by this program, but a label set must be bounded by more than good will.
+constexpr std::size_t kReasonsMax = 64;
+
+double seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+const char* name_of(routing::ContactOutcome outcome) {
+  switch (outcome) {
+    case routing::ContactOutcome::kAnswered:
+      return "answered";
+    case routing::ContactOutcome::kRefused:
+      return "refused";
+    case routing::ContactOutcome::kReset:
+      return "reset";
+    case routing::ContactOutcome::kTimedOut:
+      return "timed_out";
+    case routing::ContactOutcome::kUnreachable:
+      return "unreachable";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+ForwarderMetrics::ForwarderMetrics(metrics::Registry& registry, std::function<void()> changed)
+    : registry_(registry), changed_(std::move(changed)) {}
+
+void ForwarderMetrics::raise(const std::string& name, const std::string& help, double total,
+                             const metrics::Labels& labels) {
+  metrics::Counter& counter = registry_.counter(name, help, labels);
+  if (total > counter.value()) counter.add(total - counter.value());
+}
+
+void ForwarderMetrics::set(const std::string& name, const std::string& help, double value,
+                           const metrics::Labels& labels) {
+  registry_.gauge(name, help, labels).set(value);
+}
+
+void ForwarderMetrics::session_over(std::string_view reason) {
+  // What follows a colon is detail.
+  const std::string_view name = reason.substr(0, reason.find(':'));
+  const std::lock_guard lock(reasons_mutex_);
+  const auto it = reasons_.find(name);
+  if (it != reasons_.end()) {
+    ++it->second;
+  } else {
+    ++reasons_[reasons_.size() < kReasonsMax ? std::string(name) : std::string("other")];
+  }
+}
+
+void ForwarderMetrics::refresh(const routing::ControlClient& control,
+                               const io::ProcessTotals& totals,
+                               const std::vector<const io::WorkerStats*>& workers,
+                               const std::vector<const routing::ResolverStats*>& resolvers) {
+  using Count = io::WorkerStats::Count;
+  const auto sum = [&](Count io::WorkerStats::* member) {
+    double all = 0;
+    for (const auto* stats : workers)
+      all += static_cast<double>((stats->*member).load(std::memory_order_relaxed));
+    return all;
+  };
+  const auto resolver_sum = [&](Count routing::ResolverStats::* member) {
+    double all = 0;
+    for (const auto* stats : resolvers)
+      all += static_cast<double>((stats->*member).load(std::memory_order_relaxed));
+    return all;
+  };
+  using io::WorkerStats;
+  using routing::ResolverStats;
+  raise("weir_forwarder_connections_total", "Client connections taken.",
+        sum(&WorkerStats::accepted));
+  set("weir_forwarder_connections", "Client connections open.",
+      static_cast<double>(totals.connections.load(std::memory_order_relaxed)));
+  raise("weir_forwarder_connections_refused_total", "Client connections not taken.",
+        sum(&WorkerStats::refused_full), {{"reason", "max_connections"}});
+  raise("weir_forwarder_accept_errors_total", "Times a listener had to rest.",
+        sum(&WorkerStats::accept_errors));
+  raise("weir_forwarder_relayed_bytes_total", "Bytes read from one side.",
+        sum(&WorkerStats::bytes_from_client), {{"direction", "from_client"}});
+  raise("weir_forwarder_relayed_bytes_total", "Bytes read from one side.",
+        sum(&WorkerStats::bytes_from_origin), {{"direction", "from_origin"}});
+  raise("weir_forwarder_connects_total", "Connections to origins begun.", sum(&WorkerStats::dials));
+  raise("weir_forwarder_connects_established_total", "Connections to origins established.",
+        sum(&WorkerStats::dials_connected));
+  set("weir_forwarder_queued_bytes", "Memory held by bytes that slow peers have not taken.",
+      static_cast<double>(totals.queued_bytes.load(std::memory_order_relaxed)));
+  raise("weir_forwarder_congested_total", "Times a side went above its queue mark.",
+        sum(&WorkerStats::congested));
+  raise("weir_forwarder_sessions_shed_total", "Sessions ended to bound memory or time.",
+        sum(&WorkerStats::shed), {{"reason", "memory"}});
+  raise("weir_forwarder_sessions_shed_total", "Sessions ended to bound memory or time.",
+        sum(&WorkerStats::too_slow), {{"reason", "too_slow"}});
+  set("weir_forwarder_lingering_sockets", "Sockets on their way to a clean end.",
+      sum(&WorkerStats::lingering));
+
+  using routing::Intent;
+  using State = routing::SessionInfo::State;
+  for (const auto& [intent, intent_name] :
+       {std::pair{Intent::kPublish, "publish"}, std::pair{Intent::kPlay, "play"}}) {
+    for (const auto& [state, state_name] :
+         {std::pair{State::kWaiting, "waiting"}, std::pair{State::kConnecting, "connecting"},
+          std::pair{State::kActive, "active"}})
+      set("weir_forwarder_sessions", "Client sessions whose stream is known.",
+          static_cast<double>(control.sessions().count(intent, state)),
+          {{"intent", intent_name}, {"state", state_name}});
+  }
+  raise("weir_forwarder_route_watches_total", "Players and publishers that asked for a route.",
+        resolver_sum(&ResolverStats::watches_known), {{"cache", "hit"}});
+  raise("weir_forwarder_route_watches_total", "Players and publishers that asked for a route.",
+        resolver_sum(&ResolverStats::watches_unknown), {{"cache", "miss"}});
+  raise("weir_forwarder_fenced_total", "Publishers closed because a newer epoch names another.",
+        resolver_sum(&ResolverStats::fenced));
+  set("weir_forwarder_streams", "Streams whose route is kept up to date.",
+      static_cast<double>(control.interest_count()));
+  set("weir_forwarder_controlplane_attached", "1 while attached to a replica.",
+      control.attached() ? 1 : 0);
+  if (const auto silence = control.replica_silence())
+    set("weir_forwarder_controlplane_silence_seconds", "Since the last word of a replica.",
+        seconds(*silence));
+  set("weir_forwarder_generation_seen", "Highest store generation seen.",
+      static_cast<double>(control.generation_seen()));
+  set("weir_forwarder_origins", "Origins in the table.",
+      static_cast<double>(control.origins().size()), {{"placeable", "any"}});
+  set("weir_forwarder_origins", "Origins in the table.",
+      static_cast<double>(control.origins().placeable_count()), {{"placeable", "yes"}});
+
+  const std::lock_guard lock(reasons_mutex_);
+  for (const auto& [reason, count] : reasons_)
+    raise("weir_forwarder_sessions_ended_total", "Connections that ended, by reason.",
+          static_cast<double>(count), {{"reason", reason}});
+}
+
+void ForwarderMetrics::on_attached(const std::string& endpoint, const routing::Welcome& welcome) {
+  attached_ = true;
+  last_failure_.clear();
+  registry_.counter("weir_forwarder_attaches_total", "Attach streams a replica welcomed.").add();
+  log_.info("attached to {} (replica {}, generation {})", endpoint, welcome.replica.str(),
+            welcome.generation);
+  changed_();
+}
+
+void ForwarderMetrics::on_detached(const std::string& endpoint, const std::string& why) {
+  // One line per outage and cause, not one per try.
+  if (attached_ || why != last_failure_)
+    log_.warning("{} {}: {}; running sessions and known streams are not affected",
+                 attached_ ? "lost" : "cannot attach to", endpoint, why);
+  attached_ = false;
+  last_failure_ = why;
+}
+
+void ForwarderMetrics::on_origin_table(const routing::OriginTable&) {
+  changed_();
+}
+void ForwarderMetrics::on_generation(std::uint64_t) {
+  changed_();
+}
+
+void ForwarderMetrics::on_acquire_result(const std::string& result, Duration took) {
+  registry_
+      .counter("weir_forwarder_acquires_total", "Answers to publishers that asked for an origin.",
+               {{"result", result}})
+      .add();
+  registry_
+      .histogram("weir_forwarder_acquire_seconds", "Time until that answer.",
+                 {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5})
+      .observe(seconds(took));
+}
+
+void ForwarderMetrics::on_claim(const SessionId& session, bool granted) {
+  registry_
+      .counter("weir_forwarder_claims_total", "Lost placements asked back for live publishers.",
+               {{"result", granted ? "granted" : "refused"}})
+      .add();
+  log_.with("session", session.str())
+      .info("claim {}", granted ? "granted" : "refused: it is closed");
+}
+
+void ForwarderMetrics::on_dial(const routing::DialReport& report) {
+  registry_
+      .counter("weir_forwarder_dials_total", "Dials of origins up to the protocol answer.",
+               {{"outcome", name_of(report.outcome)}})
+      .add();
+  registry_
+      .histogram("weir_forwarder_dial_seconds", "Time until the answer, or until it was given up.",
+                 {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5})
+      .observe(seconds(report.dial_time));
+}
+
+}  // namespace weir::forwarder

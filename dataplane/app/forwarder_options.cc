@@ -1,0 +1,52 @@
+#include "dataplane/app/forwarder_options.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/base/listen_address.h"
+#include "common/config/daemon.h"
+#include "weir/config/v1/config.pb.h"
+
+namespace weir::forwarder {
+
+Result<ForwarderOptions> make_options(const config::v1::ForwarderConfig& config) {
+  using std::chrono::milliseconds;
+  ForwarderOptions options;
+  options.controlplane.assign(config.controlplane().begin(), config.controlplane().end());
+  if (options.controlplane.empty())
+    return make_error(boost::system::errc::invalid_argument,
+                      "controlplane: no replica given; --controlplane HOST:PORT[,HOST:PORT…]");
+  for (const std::string& endpoint : options.controlplane) {
+    if (const auto parsed = parse_host_port(endpoint); !parsed || parsed->port == 0)
+      return make_error(boost::system::errc::invalid_argument,
+                        fmt::format("controlplane: '{}' is not host:port", endpoint));
+  }
+  if (config.rtmp().empty())
+    return make_error(boost::system::errc::invalid_argument,
+                      "rtmp: this forwarder would have no listener; --rtmp [HOST]:PORT");
+  auto token = config::read_token(config.common());
+  if (!token) return token.error();
+  options.token = std::move(*token);
+  options.insecure = config.common().insecure();
+  options.admin = config.common().admin();
+  options.state_dir = config.common().state_dir();
+  options.id = config.id();
+  options.zone = config.zone();
+  options.advertise.assign(config.advertise().begin(), config.advertise().end());
+  options.rtmp = config.rtmp();
+  options.workers =
+      config.workers() != 0 ? config.workers() : std::max(1U, std::thread::hardware_concurrency());
+  const auto& rtmp = config.rtmp_options();
+  options.connections_max = rtmp.max_connections();
+  options.rtmp_session.publish_hold = milliseconds(rtmp.publish_hold_ms());
+  options.rtmp_session.play_wait = milliseconds(rtmp.play_wait_ms());
+  options.rtmp_session.dial_timeout = milliseconds(rtmp.dial_timeout_ms());
+  options.rtmp_session.origin_tag = rtmp.origin_tag() != "off";
+  return options;
+}
+
+}  // namespace weir::forwarder

@@ -1,0 +1,37 @@
+#pragma once
+// ForwarderOptions: the configuration in the types the forwarder is built from.
+// Threading: plain values. Lifetime: values.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/secret.h"
+#include "dataplane/relay/session_config.h"
+
+namespace weir::config::v1 {
+class ForwarderConfig;
+}
+
+namespace weir::forwarder {
+
+struct ForwarderOptions {
+  std::vector<std::string> controlplane;
+  std::string id;  ///< empty = host name and RTMP port, known once the listener is open
+  std::string zone;
+  std::vector<std::string> advertise;
+  std::string rtmp;
+  std::string admin;
+  std::string state_dir;
+  Secret token;
+  bool insecure = false;
+  unsigned workers = 1;
+  std::size_t connections_max = 0;
+  relay::RtmpSessionConfig rtmp_session;
+};
+
+/// Reads the token file; checks what the schema cannot.
+Result<ForwarderOptions> make_options(const config::v1::ForwarderConfig& config);
+
+}  // namespace weir::forwarder

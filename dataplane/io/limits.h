@@ -1,0 +1,63 @@
+#pragma once
+// Bounds of the socket drivers. Threading: constants.
+
+#include <chrono>
+#include <cstddef>
+
+namespace weir::io {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// One receive buffer per worker thread, whatever the number of sessions.
+inline constexpr std::size_t kReceiveBufferBytes = 256 * 1024;
+/// Reads of one leg before others get their turn.
+inline constexpr int kReadsPerTurn = 4;
+/// Connections taken from a listener before others get their turn.
+inline constexpr int kAcceptsPerTurn = 64;
+inline constexpr int kEventsPerBatch = 256;
+inline constexpr int kBatchesPerWake = 4;
+/// Pieces of one gathered send; the kernel's own limit is 1,024.
+inline constexpr std::size_t kPiecesPerSend = 512;
+
+/// Above the high mark the other leg is not read; below the low mark it is again. So a leg holds at
+/// most the high mark, one read, and what the session itself adds.
+inline constexpr std::size_t kQueueHighMark = 256 * 1024;
+inline constexpr std::size_t kQueueLowMark = 64 * 1024;
+inline constexpr std::size_t kQueueBlockBytes = 16 * 1024;
+/// Free blocks a worker keeps for the next slow reader.
+inline constexpr std::size_t kFreeBlocksMax = 64;
+/// All unsent bytes of the process. Beyond it the largest players' queues are dropped with their
+/// sessions; publishers only beyond the second mark.
+inline constexpr std::size_t kQueuedBytesMax = std::size_t{512} * 1024 * 1024;
+inline constexpr std::size_t kQueuedBytesPublishersMax = kQueuedBytesMax + kQueuedBytesMax / 4;
+
+/// A peer that acknowledges nothing, or keeps its window closed, for this long is gone.
+inline constexpr seconds kOriginUserTimeout{5};
+inline constexpr seconds kClientUserTimeout{30};
+/// A leg that cannot be brought below the low mark for this long is given up, even if bytes drip.
+inline constexpr seconds kCongestedMax{30};
+inline constexpr seconds kSweepEvery{5};
+inline constexpr seconds kKeepAliveIdle{30};
+inline constexpr seconds kKeepAliveInterval{10};
+inline constexpr int kKeepAliveProbes = 3;
+
+/// After close(kFlush) or finish(): time for the queue, then for the peer's own end, so that our
+/// last words are not destroyed by a reset.
+inline constexpr seconds kFlushWithin{2};
+inline constexpr seconds kLingerFor{1};
+/// Sockets in that state per worker; beyond it they are reset.
+inline constexpr std::size_t kLingeringMax = 10'000;
+
+/// After "too many open files" the listener rests this long.
+inline constexpr milliseconds kAcceptPause{100};
+/// Host names being looked up per worker; origins usually give addresses.
+inline constexpr std::size_t kLookupsMax = 64;
+inline constexpr milliseconds kLookupWithin{1'000};
+inline constexpr int kListenBacklog = 4096;
+
+static_assert(kQueueLowMark < kQueueHighMark);
+static_assert(kQueueBlockBytes <= kQueueLowMark);
+static_assert(kQueuedBytesMax < kQueuedBytesPublishersMax);
+
+}  // namespace weir::io

@@ -1,0 +1,439 @@
+#include "dataplane/io/session_driver.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/contract.h"
+#include "dataplane/io/host_lookup.h"
+#include "dataplane/io/lingering_set.h"
+#include "dataplane/io/socket_options.h"
+
+namespace weir::io {
+
+using relay::CloseMode;
+using relay::Leg;
+using relay::LegEnd;
+
+SessionDriver::SessionDriver(WorkerContext& context, int client_fd)
+    : context_(context), client_(*this, Leg::kClient), origin_(*this, Leg::kOrigin) {
+  client_.fd = client_fd;
+  set_relay_options(client_fd, kClientUserTimeout);
+  link.next = context_.drivers;
+  if (link.next != nullptr) link.next->link.previous = this;
+  context_.drivers = this;
+  bump(context_.stats.open_sessions);
+}
+
+SessionDriver::~SessionDriver() {
+  if (lookup_ != 0) context_.lookup->cancel(lookup_);
+  context_.timers.cancel(*this);
+  if (scheduled_) std::erase(context_.scheduled, this);
+  for (LegSocket* leg : {&client_, &origin_}) {
+    if (leg->fd >= 0) close_with_reset(leg->fd);
+  }
+  (link.previous != nullptr ? link.previous->link.next : context_.drivers) = link.next;
+  if (link.next != nullptr) link.next->link.previous = link.previous;
+  drop(context_.stats.open_sessions);
+  context_.totals.connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool SessionDriver::start(std::unique_ptr<relay::RelaySession> session) {
+  session_ = std::move(session);
+  call([this](relay::RelaySession& s) { s.on_start(context_.clock.now()); });
+  return over() || context_.poller.add_socket(client_.fd, client_);
+}
+
+void SessionDriver::shutdown() {
+  if (over()) return;
+  call([this](relay::RelaySession& s) { s.on_shutdown(context_.clock.now()); });
+}
+
+void SessionDriver::abort(std::string_view reason) {
+  if (over()) return;
+  if (!finishing_) context_.session_over(reason);
+  aborting_ = true;
+  finishing_ = true;
+  if (!in_call_) settle();
+}
+
+std::size_t SessionDriver::queued(Leg leg) const {
+  const LegSocket& s = socket(leg);
+  return s.queue ? s.queue->size() : 0;
+}
+
+void SessionDriver::check_progress(MonotonicTime now) {
+  if (over()) return;
+  if (!client_.congested && !origin_.congested) {
+    congested_since_.reset();
+  } else if (!congested_since_) {
+    congested_since_ = now;
+  } else if (now - *congested_since_ > kCongestedMax) {
+    bump(context_.stats.too_slow);
+    leg_ended(client_.congested ? client_ : origin_, LegEnd::kTimedOut);
+  }
+}
+
+// --- a turn
+// -----------------------------------------------------------------------------------------
+
+template <class F>
+void SessionDriver::call(F&& session_call) {
+  WEIR_ASSERT(!in_call_);
+  in_call_ = true;
+  session_call(*session_);
+  in_call_ = false;
+  settle();
+}
+
+void SessionDriver::settle() {
+  send_outbox(client_);
+  send_outbox(origin_);
+  if (finishing_) end();
+}
+
+void SessionDriver::schedule() {
+  if (scheduled_) return;
+  scheduled_ = true;
+  context_.scheduled.push_back(this);
+  context_.post_work();
+}
+
+void SessionDriver::run_scheduled() {
+  scheduled_ = false;
+  if (over()) return;
+  if (dial_end_) {
+    const LegEnd end = *std::exchange(dial_end_, std::nullopt);
+    call([&](relay::RelaySession& s) { s.on_leg_closed(Leg::kOrigin, end, context_.clock.now()); });
+  }
+  for (LegSocket* leg : {&client_, &origin_}) {
+    if (over()) return;
+    flush_queue(*leg);
+    pump(*leg);
+  }
+  if (!over() && finishing_) end();
+}
+
+/// Called once, with the session's last words sent or queued. The session goes at once, the sockets
+/// end in the lingering set, and the driver itself waits for the end of the batch.
+void SessionDriver::end() {
+  WEIR_ASSERT(!in_call_);
+  const CloseMode mode = aborting_ ? CloseMode::kAbort : CloseMode::kFlush;
+  session_.reset();
+  context_.timers.cancel(*this);
+  drop_origin_dial();
+  release_leg(client_, mode);
+  release_leg(origin_, mode);
+  context_.finished.emplace_back(this);
+  context_.post_work();
+}
+
+void SessionDriver::release_leg(LegSocket& leg, CloseMode mode) {
+  if (leg.fd < 0) return;
+  const int fd = std::exchange(leg.fd, -1);
+  std::unique_ptr<SendQueue> queue = std::move(leg.queue);
+  if (mode == CloseMode::kAbort) {
+    close_with_reset(fd);
+  } else if (leg.connecting || leg.write_broken) {
+    ::close(fd);
+  } else {
+    context_.lingering->take(fd, std::move(queue), leg.read_ended);
+  }
+  leg.readable = leg.hung_up = leg.connecting = leg.read_ended = leg.write_broken = false;
+  leg.congested = false;
+}
+
+// --- SessionIo
+// --------------------------------------------------------------------------------------
+
+void SessionDriver::send_view(Leg leg, std::span<const std::uint8_t> bytes) {
+  WEIR_ASSERT(in_call_);
+  if (!finishing_ && socket(leg).fd >= 0) outbox(socket(leg)).add_view(bytes);
+}
+
+void SessionDriver::send_copy(Leg leg, std::span<const std::uint8_t> bytes) {
+  LegSocket& target = socket(leg);
+  const bool usable = target.fd >= 0 || (leg == Leg::kOrigin && lookup_ != 0);
+  if (finishing_ || !usable || bytes.empty()) return;
+  if (in_call_ && target.fd >= 0) {
+    outbox(target).add_copy(bytes);
+    return;
+  }
+  enqueue(target, bytes);
+  schedule();
+}
+
+void SessionDriver::close(Leg leg, CloseMode mode) {
+  LegSocket& target = socket(leg);
+  if (finishing_) return;
+  if (in_call_) send_outbox(target);
+  if (leg == Leg::kOrigin) drop_origin_dial();
+  const bool was_congested = target.congested;
+  release_leg(target, mode);
+  // The other leg may have been waiting for this one.
+  if (was_congested) schedule();
+}
+
+void SessionDriver::wake_at(std::optional<MonotonicTime> when) {
+  if (finishing_) return;
+  context_.timers.set(*this, when);
+  if (when && *when < context_.armed_for) context_.post_work();
+}
+
+void SessionDriver::finish(std::string_view reason) {
+  if (finishing_) return;
+  context_.session_over(reason);
+  finishing_ = true;
+  if (!in_call_) schedule();
+}
+
+void SessionDriver::dial(std::string_view endpoint) {
+  if (finishing_) return;
+  if (origin_.fd >= 0 || lookup_ != 0) close(Leg::kOrigin, CloseMode::kAbort);
+  bump(context_.stats.dials);
+  const auto target = parse_host_port(endpoint);
+  if (!target) {
+    dial_failed(LegEnd::kUnreachable);
+    return;
+  }
+  if (const auto address = literal_address(target->host, target->port)) {
+    start_connect(*address);
+    return;
+  }
+  lookup_ = context_.lookup->start(target->host, target->port, [this](Result<SocketAddress> found) {
+    looked_up(std::move(found));
+  });
+  if (lookup_ == 0) dial_failed(LegEnd::kUnreachable);
+}
+
+// --- dialling
+// ---------------------------------------------------------------------------------------
+
+void SessionDriver::looked_up(Result<SocketAddress> address) {
+  lookup_ = 0;
+  if (over()) return;
+  if (address) {
+    start_connect(*address);
+  } else {
+    dial_failed(LegEnd::kUnreachable);
+  }
+}
+
+void SessionDriver::start_connect(const SocketAddress& address) {
+  const int fd = open_stream_socket(address.family());
+  if (fd < 0) {
+    dial_failed(leg_end_of(errno));
+    return;
+  }
+  set_relay_options(fd, kOriginUserTimeout);
+  const int result =
+      ::connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.size);
+  if ((result != 0 && errno != EINPROGRESS) || !context_.poller.add_socket(fd, origin_)) {
+    const LegEnd end = leg_end_of(errno);
+    ::close(fd);
+    dial_failed(end);
+    return;
+  }
+  origin_.fd = fd;
+  // Also when connect() succeeded at once: the edge that add_socket() reports makes it known.
+  origin_.connecting = true;
+}
+
+void SessionDriver::dial_failed(LegEnd end) {
+  origin_.queue.reset();
+  dial_end_ = end;
+  schedule();
+}
+
+void SessionDriver::drop_origin_dial() {
+  if (lookup_ != 0) context_.lookup->cancel(std::exchange(lookup_, 0));
+  dial_end_.reset();
+  if (origin_.fd < 0) origin_.queue.reset();
+}
+
+void SessionDriver::connect_settled(LegSocket& leg) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(leg.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error == 0) {
+    // An event of an earlier socket of this leg may come in the same batch: ask whether it is so.
+    sockaddr_storage peer;
+    socklen_t peer_size = sizeof peer;
+    if (::getpeername(leg.fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) return;
+    leg.connecting = false;
+    bump(context_.stats.dials_connected);
+    call([this](relay::RelaySession& s) { s.on_origin_connected(context_.clock.now()); });
+    return;
+  }
+  leg_ended(leg, leg_end_of(error));
+}
+
+// --- events
+// -----------------------------------------------------------------------------------------
+
+void SessionDriver::leg_events(LegSocket& leg, std::uint32_t events) {
+  if (over() || finishing_ || leg.fd < 0) return;
+  if (leg.connecting) {
+    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return;
+    connect_settled(leg);
+    if (over() || leg.fd < 0 || leg.connecting) return;
+  }
+  if ((events & EPOLLOUT) != 0) {
+    flush_queue(leg);
+    if (over()) return;
+    pump(other(leg));
+    if (over()) return;
+  }
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) {
+    leg.readable = true;
+    if ((events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) leg.hung_up = true;
+    pump(leg);
+  }
+}
+
+/// Reads while there is something, the other leg keeps up, and it is still this session's turn.
+void SessionDriver::pump(LegSocket& leg) {
+  for (int turn = 0; turn < kReadsPerTurn; ++turn) {
+    if (over() || leg.fd < 0 || leg.connecting || !leg.readable || leg.read_ended) return;
+    if (finishing_ || other(leg).congested) return;
+    if (!read_once(leg)) return;
+  }
+  if (!over() && leg.fd >= 0 && leg.readable) schedule();
+}
+
+/// False = nothing more now.
+bool SessionDriver::read_once(LegSocket& leg) {
+  std::uint8_t* buffer = context_.receive_buffer.get();
+  const ssize_t count = ::recv(leg.fd, buffer, kReceiveBufferBytes, 0);
+  if (count < 0) {
+    if (errno == EINTR) return true;
+    if (errno == EAGAIN) {
+      leg.readable = false;
+      return false;
+    }
+  }
+  if (count <= 0) {
+    // A failed send has taken the error from the socket: what is left of a reset looks like an end.
+    const LegEnd end = count < 0          ? leg_end_of(errno)
+                       : leg.write_broken ? LegEnd::kReset
+                                          : LegEnd::kFin;
+    leg_ended(leg, end == LegEnd::kRefused || end == LegEnd::kUnreachable ? LegEnd::kReset : end);
+    return false;
+  }
+  // A short read has drained the socket, and whatever comes later is a new edge (epoll(7)); unless
+  // the peer's end was in the same edge.
+  if (static_cast<std::size_t>(count) < kReceiveBufferBytes && !leg.hung_up) leg.readable = false;
+  bump(leg.name == Leg::kClient ? context_.stats.bytes_from_client
+                                : context_.stats.bytes_from_origin,
+       static_cast<std::uint64_t>(count));
+  const std::span<const std::uint8_t> bytes(buffer, static_cast<std::size_t>(count));
+  const Leg name = leg.name;
+  call([&](relay::RelaySession& s) { s.on_bytes(name, context_.clock.now(), bytes); });
+  return true;
+}
+
+void SessionDriver::leg_ended(LegSocket& leg, LegEnd end) {
+  leg.read_ended = true;
+  leg.readable = false;
+  if (leg.connecting || end != LegEnd::kFin) {
+    // Nothing can be sent any more; the descriptor is of no further use.
+    const int fd = std::exchange(leg.fd, -1);
+    ::close(fd);
+    leg.queue.reset();
+    leg.connecting = leg.write_broken = leg.read_ended = leg.hung_up = false;
+    if (std::exchange(leg.congested, false)) schedule();
+  }
+  const Leg name = leg.name;
+  call([&](relay::RelaySession& s) { s.on_leg_closed(name, end, context_.clock.now()); });
+}
+
+void SessionDriver::on_timer(MonotonicTime now) {
+  if (over() || finishing_) return;
+  call([&](relay::RelaySession& s) { s.on_timer(now); });
+}
+
+// --- sending
+// ----------------------------------------------------------------------------------------
+
+void SessionDriver::send_outbox(LegSocket& leg) {
+  Outbox& out = outbox(leg);
+  if (out.empty()) return;
+  std::span<iovec> pieces = out.pieces();
+  bool blocked = leg.connecting || leg.queue != nullptr;
+  while (!blocked && !leg.write_broken && leg.fd >= 0 && !pieces.empty()) {
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = std::min(pieces.size(), kPiecesPerSend);
+    const ssize_t sent = ::sendmsg(leg.fd, &message, MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      blocked = errno == EAGAIN;
+      leg.write_broken = !blocked;
+      continue;
+    }
+    auto left = static_cast<std::size_t>(sent);
+    while (left > 0 && left >= pieces.front().iov_len) {
+      left -= pieces.front().iov_len;
+      pieces = pieces.subspan(1);
+    }
+    if (left > 0) {
+      pieces.front().iov_base = static_cast<std::uint8_t*>(pieces.front().iov_base) + left;
+      pieces.front().iov_len -= left;
+    }
+  }
+  if (leg.write_broken) {
+    // What the peer said before it went is still to be read: its end is told then.
+    leg.readable = true;
+    schedule();
+  } else if (leg.fd >= 0) {
+    for (const iovec& piece : pieces)
+      enqueue(leg, {static_cast<const std::uint8_t*>(piece.iov_base), piece.iov_len});
+  }
+  out.clear();
+}
+
+void SessionDriver::enqueue(LegSocket& leg, std::span<const std::uint8_t> bytes) {
+  if (bytes.empty() || leg.write_broken) return;
+  if (!leg.queue) leg.queue = std::make_unique<SendQueue>(context_.blocks);
+  leg.queue->append(bytes);
+  update_congestion(leg);
+}
+
+void SessionDriver::flush_queue(LegSocket& leg) {
+  if (!leg.queue || leg.fd < 0 || leg.connecting) return;
+  while (!leg.queue->empty() && !leg.write_broken) {
+    std::array<iovec, 64> pieces;
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = leg.queue->gather(pieces);
+    const ssize_t sent = ::sendmsg(leg.fd, &message, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno == EAGAIN) break;
+    if (sent < 0) {
+      leg.write_broken = leg.readable = true;
+      schedule();
+      break;
+    }
+    leg.queue->consume(static_cast<std::size_t>(sent));
+  }
+  if (leg.write_broken) leg.queue->clear();
+  update_congestion(leg);
+  if (leg.queue->empty()) leg.queue.reset();
+}
+
+void SessionDriver::update_congestion(LegSocket& leg) {
+  if (!leg.congested && leg.queue->size() > kQueueHighMark) {
+    leg.congested = true;
+    bump(context_.stats.congested);
+  } else if (leg.congested && leg.queue->size() <= kQueueLowMark) {
+    leg.congested = false;
+    congested_since_.reset();
+  }
+}
+
+}  // namespace weir::io

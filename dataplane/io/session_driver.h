@@ -1,0 +1,126 @@
+#pragma once
+// SessionDriver: the two sockets and the one timer of a session. The only implementation of
+// SessionIo.
+//
+// Purpose: moves bytes between sockets and a sans-IO session. Reads into the worker's one buffer
+// when a socket is readable, sends what one call of the session asked for with one sendmsg() per
+// leg, queues only what a socket does not take, and stops reading one leg while the other is
+// congested. Order of a turn: call the session -> send -> carry out finish(). close() and dial()
+// act at once, so that sends before and after them go to the right socket; they never call back
+// into the session. Threading: the worker's thread. Lifetime: owned by the worker; ends itself
+// through finish(), always from work that no event of the running batch can still name
+// (WorkerContext::finished).
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/base/listen_address.h"
+#include "common/base/result.h"
+#include "dataplane/io/poller.h"
+#include "dataplane/io/send_queue.h"
+#include "dataplane/io/timer_heap.h"
+#include "dataplane/io/worker_context.h"
+#include "dataplane/relay/relay_session.h"
+
+namespace weir::io {
+
+class SessionDriver final : public relay::SessionIo, private Timer {
+ public:
+  /// Takes the connected client socket.
+  SessionDriver(WorkerContext& context, int client_fd);
+  ~SessionDriver() override;
+  SessionDriver(const SessionDriver&) = delete;
+  SessionDriver& operator=(const SessionDriver&) = delete;
+
+  /// Hands over the session and begins. False = the kernel refused to watch the socket.
+  bool start(std::unique_ptr<relay::RelaySession> session);
+  /// The forwarder shuts down.
+  void shutdown();
+  /// Ends it now, without a word to the peers.
+  void abort(std::string_view reason);
+  /// Work that was left for a posted turn.
+  void run_scheduled();
+
+  /// Unsent bytes for the client or the origin.
+  std::size_t queued(relay::Leg leg) const;
+  /// Gives up a leg that has been congested for too long.
+  void check_progress(MonotonicTime now);
+
+  // relay::SessionIo
+  void send_view(relay::Leg leg, std::span<const std::uint8_t> bytes) override;
+  void send_copy(relay::Leg leg, std::span<const std::uint8_t> bytes) override;
+  void dial(std::string_view endpoint) override;
+  void close(relay::Leg leg, relay::CloseMode mode) override;
+  void wake_at(std::optional<MonotonicTime> when) override;
+  void finish(std::string_view reason) override;
+
+  DriverLink link;  ///< place in the worker's list
+
+ private:
+  class LegSocket final : public PollTarget {
+   public:
+    LegSocket(SessionDriver& driver, relay::Leg leg) : owner(driver), name(leg) {}
+    void on_events(std::uint32_t events) override { owner.leg_events(*this, events); }
+
+    SessionDriver& owner;
+    std::unique_ptr<SendQueue> queue;  ///< only while something waits
+    int fd = -1;
+    relay::Leg name;
+    bool readable = false;  ///< an edge was seen and not drained yet
+    bool hung_up = false;   ///< the peer's end is behind what can be read
+    bool connecting = false;
+    bool read_ended = false;    ///< FIN or error was told to the session
+    bool write_broken = false;  ///< output is dropped; the end will be read
+    bool congested = false;     ///< above its high mark, not yet below the low one
+  };
+
+  LegSocket& socket(relay::Leg leg) { return leg == relay::Leg::kClient ? client_ : origin_; }
+  const LegSocket& socket(relay::Leg leg) const {
+    return leg == relay::Leg::kClient ? client_ : origin_;
+  }
+  LegSocket& other(const LegSocket& leg) { return &leg == &client_ ? origin_ : client_; }
+  Outbox& outbox(const LegSocket& leg) {
+    return leg.name == relay::Leg::kClient ? context_.client_outbox : context_.origin_outbox;
+  }
+  bool over() const { return session_ == nullptr; }
+
+  void leg_events(LegSocket& leg, std::uint32_t events);
+  void pump(LegSocket& leg);
+  bool read_once(LegSocket& leg);
+  void connect_settled(LegSocket& leg);
+  void leg_ended(LegSocket& leg, relay::LegEnd end);
+  void on_timer(MonotonicTime now) override;
+
+  template <class F>
+  void call(F&& session_call);
+  void settle();
+  void send_outbox(LegSocket& leg);
+  void enqueue(LegSocket& leg, std::span<const std::uint8_t> bytes);
+  void flush_queue(LegSocket& leg);
+  void update_congestion(LegSocket& leg);
+  void start_connect(const SocketAddress& address);
+  void looked_up(Result<SocketAddress> address);
+  void dial_failed(relay::LegEnd end);
+  void drop_origin_dial();
+  void release_leg(LegSocket& leg, relay::CloseMode mode);
+  void schedule();
+  void end();
+
+  WorkerContext& context_;
+  std::unique_ptr<relay::RelaySession> session_;  ///< empty once finished
+  LegSocket client_;
+  LegSocket origin_;
+  std::uint64_t lookup_ = 0;  ///< under way; 0 = none
+  std::optional<MonotonicTime> congested_since_;
+  std::optional<relay::LegEnd> dial_end_;  ///< a dial failed at once: to be told in a posted turn
+  bool in_call_ = false;
+  bool scheduled_ = false;
+  bool finishing_ = false;
+  bool aborting_ = false;
+};
+
+}  // namespace weir::io

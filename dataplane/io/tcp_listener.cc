@@ -1,0 +1,81 @@
+#include "dataplane/io/tcp_listener.h"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dataplane/io/socket_options.h"
+
+namespace weir::io {
+
+TcpListener::TcpListener(WorkerContext& context, int fd, std::size_t connections_max,
+                         Accepted accepted)
+    : context_(context),
+      fd_(fd),
+      connections_max_(connections_max),
+      accepted_(std::move(accepted)) {}
+
+TcpListener::~TcpListener() {
+  context_.timers.cancel(*this);
+  ::close(fd_);
+}
+
+void TcpListener::start() {
+  if (!context_.poller.add_listener(fd_, *this)) rest(errno);
+}
+
+void TcpListener::on_timer(MonotonicTime) {
+  start();
+}
+
+void TcpListener::on_events(std::uint32_t) {
+  for (int turn = 0; turn < kAcceptsPerTurn; ++turn) {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    const int fd =
+        ::accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      switch (errno) {
+        case EAGAIN:
+          return;
+        // The connection died before it was taken, or the network said so (accept(2)).
+        case EINTR:
+        case ECONNABORTED:
+        case EPROTO:
+        case ENETDOWN:
+        case EHOSTDOWN:
+        case EHOSTUNREACH:
+        case ENETUNREACH:
+          continue;
+        default:
+          rest(errno);
+          return;
+      }
+    }
+    auto& open = context_.totals.connections;
+    if (open.fetch_add(1, std::memory_order_relaxed) >= connections_max_) {
+      open.fetch_sub(1, std::memory_order_relaxed);
+      bump(context_.stats.refused_full);
+      close_with_reset(fd);
+      continue;
+    }
+    bump(context_.stats.accepted);
+    accepted_(fd, peer_name(peer));
+  }
+}
+
+/// The listener stays readable while it cannot be served: watching it on would spin.
+void TcpListener::rest(int error_number) {
+  bump(context_.stats.accept_errors);
+  const MonotonicTime now = context_.clock.now();
+  if (errors_.allow(now))
+    log_.warning("cannot accept connections: {}; resting for {} ms ({} like this not logged)",
+                 std::strerror(error_number), kAcceptPause.count(), errors_.take_suppressed());
+  context_.poller.remove(fd_);
+  context_.timers.set(*this, now + kAcceptPause);
+}
+
+}  // namespace weir::io

@@ -1,0 +1,41 @@
+#pragma once
+// TcpListener: takes connections from one listening socket of one worker.
+//
+// Purpose: bounded turns; when the process is out of descriptors it rests instead of spinning.
+// Threading: the worker's thread. Lifetime: the context outlives it; owns the socket.
+
+#include <functional>
+#include <string>
+
+#include "common/telemetry/log.h"
+#include "dataplane/io/worker_context.h"
+
+namespace weir::io {
+
+class TcpListener final : private PollTarget, private Timer {
+ public:
+  /// `accepted(fd, "address:port")` takes the descriptor.
+  using Accepted = std::function<void(int, std::string)>;
+
+  /// `fd`: listening and non-blocking. `connections_max`: of the whole process.
+  TcpListener(WorkerContext& context, int fd, std::size_t connections_max, Accepted accepted);
+  ~TcpListener();
+  TcpListener(const TcpListener&) = delete;
+  TcpListener& operator=(const TcpListener&) = delete;
+
+  void start();
+
+ private:
+  void on_events(std::uint32_t events) override;
+  void on_timer(MonotonicTime now) override;
+  void rest(int error_number);
+
+  WorkerContext& context_;
+  const int fd_;
+  const std::size_t connections_max_;
+  const Accepted accepted_;
+  const log::Logger log_{"listener"};
+  log::Every errors_{std::chrono::seconds{1}};
+};
+
+}  // namespace weir::io

@@ -1,0 +1,203 @@
+#include "dataplane/io/worker.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <unistd.h>
+
+#include "common/async/asio_executor.h"
+#include "common/telemetry/log.h"
+#include "dataplane/io/host_lookup.h"
+#include "dataplane/io/lingering_set.h"
+#include "dataplane/io/session_driver.h"
+#include "dataplane/io/tcp_listener.h"
+#include "dataplane/io/worker_context.h"
+
+namespace weir::io {
+
+struct Worker::State {
+  State(const Clock& clock, ProcessTotals& totals)
+      : executor(io),
+        poller(io, [this] { work(); }),
+        context(clock, totals, poller),
+        lingering(context),
+        lookup(io),
+        timer(io),
+        work_guard(io.get_executor()) {
+    context.lingering = &lingering;
+    context.lookup = &lookup;
+    context.post_work = [this] { post_work(); };
+  }
+
+  void accepted(int fd, std::string address);
+  void work();
+  void post_work();
+  void arm();
+  void shed();
+  void sweep(MonotonicTime now);
+
+  // One thread runs it, so Asio's queues need no lock beyond post()'s.
+  boost::asio::io_context io{1};
+  async::AsioExecutor executor;
+  Poller poller;
+  WorkerContext context;
+  LingeringSet lingering;
+  HostLookup lookup;
+  boost::asio::steady_timer timer;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_guard;
+  SessionFactory factory;
+  std::unique_ptr<TcpListener> listener;
+  bool work_posted = false;
+  bool draining = false;
+  MonotonicTime swept{};
+  log::Logger log{"worker"};
+  log::Every shed_logged{std::chrono::seconds{1}};
+};
+
+Worker::Worker(const Clock& clock, ProcessTotals& totals)
+    : state_(std::make_unique<State>(clock, totals)) {}
+
+Worker::~Worker() {
+  drop_sessions();
+}
+
+void Worker::drop_sessions() {
+  state_->listener.reset();
+  while (state_->context.drivers != nullptr) {
+    // Sessions first: their destructors still reach the resolver and the driver.
+    state_->context.drivers->abort("the forwarder stops");
+    state_->context.finished.clear();
+  }
+}
+
+boost::asio::io_context& Worker::io() {
+  return state_->io;
+}
+Executor& Worker::executor() {
+  return state_->executor;
+}
+const WorkerStats& Worker::stats() const {
+  return state_->context.stats;
+}
+
+void Worker::on_session_over(std::function<void(std::string_view)> over) {
+  state_->context.session_over = std::move(over);
+}
+
+void Worker::listen(int fd, std::size_t connections_max, SessionFactory factory) {
+  State& state = *state_;
+  state.factory = std::move(factory);
+  state.listener = std::make_unique<TcpListener>(
+      state.context, fd, connections_max,
+      [&state](int client, std::string address) { state.accepted(client, std::move(address)); });
+  state.listener->start();
+}
+
+void Worker::run() {
+  state_->poller.start();
+  state_->post_work();
+  state_->io.run();
+}
+
+void Worker::begin_drain() {
+  boost::asio::post(state_->io, [&state = *state_] {
+    if (std::exchange(state.draining, true)) return;
+    state.listener.reset();
+    // Ended drivers leave the list only later, so the next pointer stays valid.
+    for (SessionDriver* driver = state.context.drivers; driver != nullptr;
+         driver = driver->link.next)
+      driver->shutdown();
+    state.post_work();
+  });
+}
+
+void Worker::stop() {
+  state_->io.stop();
+}
+
+void Worker::State::accepted(int fd, std::string address) {
+  auto driver = std::make_unique<SessionDriver>(context, fd);
+  auto session = factory(*driver, ClientFacts{std::move(address), context.clock.wall_now()});
+  SessionDriver* started = driver.release();  // it ends itself through context.finished
+  if (!started->start(std::move(session))) started->abort("the socket cannot be watched");
+}
+
+void Worker::State::post_work() {
+  if (std::exchange(work_posted, true)) return;
+  boost::asio::post(io, [this] {
+    work_posted = false;
+    work();
+  });
+}
+
+/// After each batch of events, each posted turn and each timer.
+void Worker::State::work() {
+  const std::vector<SessionDriver*> turn = std::exchange(context.scheduled, {});
+  for (SessionDriver* driver : turn) driver->run_scheduled();
+  const MonotonicTime now = context.clock.now();
+  context.timers.run(now);
+  if (context.totals.queued_bytes.load(std::memory_order_relaxed) > kQueuedBytesMax) shed();
+  if (now - swept >= kSweepEvery) sweep(now);
+  context.finished.clear();
+  lingering.sweep();
+  if (!context.scheduled.empty()) post_work();
+  arm();
+}
+
+void Worker::State::arm() {
+  const std::optional<MonotonicTime> next = context.timers.next();
+  const MonotonicTime when = std::min(next.value_or(MonotonicTime::max()), swept + kSweepEvery);
+  // A pending wait that is early costs one empty turn; re-arming it costs more.
+  if (context.armed_for <= when) return;
+  context.armed_for = when;
+  timer.expires_at(when);
+  timer.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    context.armed_for = MonotonicTime::max();
+    work();
+  });
+}
+
+/// Too much is queued in this process: the players with the largest queues go first. A publisher
+/// goes only when that cannot help and far too much is queued.
+void Worker::State::shed() {
+  const std::size_t held = context.totals.queued_bytes.load(std::memory_order_relaxed);
+  SessionDriver* largest_player = nullptr;
+  SessionDriver* largest_publisher = nullptr;
+  std::size_t player_bytes = kQueueLowMark;
+  std::size_t publisher_bytes = kQueueLowMark;
+  for (SessionDriver* driver = context.drivers; driver != nullptr; driver = driver->link.next) {
+    if (const auto bytes = driver->queued(relay::Leg::kClient); bytes > player_bytes) {
+      player_bytes = bytes;
+      largest_player = driver;
+    }
+    if (const auto bytes = driver->queued(relay::Leg::kOrigin); bytes > publisher_bytes) {
+      publisher_bytes = bytes;
+      largest_publisher = driver;
+    }
+  }
+  SessionDriver* victim = largest_player;
+  if (victim == nullptr && held > kQueuedBytesPublishersMax) victim = largest_publisher;
+  if (victim == nullptr) return;
+  bump(context.stats.shed);
+  if (shed_logged.allow(context.clock.now()))
+    log.warning("{} bytes wait for slow peers, more than {}: ending the slowest session", held,
+                kQueuedBytesMax);
+  victim->abort("too many bytes queued");
+  // The next one, if needed, in the next turn: other workers shed too.
+  post_work();
+}
+
+void Worker::State::sweep(MonotonicTime now) {
+  swept = now;
+  for (SessionDriver* driver = context.drivers; driver != nullptr; driver = driver->link.next)
+    driver->check_progress(now);
+}
+
+}  // namespace weir::io

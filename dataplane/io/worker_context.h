@@ -1,0 +1,71 @@
+#pragma once
+// WorkerContext: what the drivers of one worker share: buffers, poller, timers, deferred work.
+//
+// Threading: the worker's thread, but for `shared` (atomics).
+// Lifetime: outlives every driver of the worker.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "dataplane/io/limits.h"
+#include "dataplane/io/outbox.h"
+#include "dataplane/io/poller.h"
+#include "dataplane/io/send_queue.h"
+#include "dataplane/io/timer_heap.h"
+#include "dataplane/io/worker_stats.h"
+
+namespace weir::io {
+
+class HostLookup;
+class LingeringSet;
+class SessionDriver;
+
+/// Shared by all workers of the process.
+struct ProcessTotals {
+  std::atomic<std::size_t> queued_bytes{0};
+  std::atomic<std::size_t> connections{0};
+};
+
+/// Sessions of one worker as a list through themselves: no allocation, O(1) removal.
+struct DriverLink {
+  SessionDriver* previous = nullptr;
+  SessionDriver* next = nullptr;
+};
+
+struct WorkerContext {
+  WorkerContext(const Clock& clock_, ProcessTotals& totals_, Poller& poller_);
+  ~WorkerContext();
+  WorkerContext(const WorkerContext&) = delete;
+  WorkerContext& operator=(const WorkerContext&) = delete;
+
+  const Clock& clock;
+  ProcessTotals& totals;
+  Poller& poller;
+  BlockPool blocks;
+  TimerHeap timers;
+  Outbox client_outbox;
+  Outbox origin_outbox;
+  WorkerStats stats;
+  std::unique_ptr<std::uint8_t[]> receive_buffer =
+      std::make_unique_for_overwrite<std::uint8_t[]>(kReceiveBufferBytes);
+  LingeringSet* lingering = nullptr;
+  HostLookup* lookup = nullptr;
+
+  SessionDriver* drivers = nullptr;                      ///< head of the list of all sessions
+  std::vector<SessionDriver*> scheduled;                 ///< to be run in posted work
+  std::vector<std::unique_ptr<SessionDriver>> finished;  ///< destroyed when no event can name them
+  /// Asks for a run of scheduled work, due timers and finished drivers; one is under way at most.
+  std::function<void()> post_work;
+  /// Told with the reason of each session that ends.
+  std::function<void(std::string_view)> session_over = [](std::string_view) {};
+  /// For when the kernel is asked to wake this worker: an earlier timer must ask for a run.
+  MonotonicTime armed_for = MonotonicTime::max();
+};
+
+}  // namespace weir::io
