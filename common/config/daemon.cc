@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/base/contract.h"
+#include "common/base/secret_file.h"
 #include "common/config/field.h"
 #include "common/config/yaml.h"
 #include "common/telemetry/log.h"
@@ -215,20 +216,7 @@ std::optional<int> load(const DaemonSpec& spec, const std::string& version, int 
 
 Result<Secret> read_token(const v1::CommonConfig& common) {
   if (common.token_file().empty()) return Secret();
-  const auto missing = [&](const std::string& what) {
-    return make_error(boost::system::errc::operation_not_permitted,
-                      fmt::format("--token-file {}: {}", common.token_file(), what));
-  };
-  std::ifstream in(common.token_file());
-  std::string token;
-  if (!in) return missing(fmt::format("cannot be read: {}", std::strerror(errno)));
-  std::getline(in, token);
-  while (!token.empty() && (token.back() == '\r' || token.back() == ' ')) token.pop_back();
-  if (token.empty()) return missing("its first line is empty; write the token there");
-  // The token travels in a header: anything but visible ASCII would not arrive as written.
-  if (!std::ranges::all_of(token, [](char c) { return c > ' ' && c < 0x7f; }))
-    return missing("the token holds other characters than visible ASCII");
-  return Secret(std::move(token));
+  return read_secret_file(common.token_file(), "--token-file");
 }
 
 Result<void> prepare_state_dir(const v1::CommonConfig& common) {

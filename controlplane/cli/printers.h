@@ -1,0 +1,37 @@
+#pragma once
+// Tables and fact lists of the API's resources. Columns keep their order; `wide` adds some at the
+// end. Threading: pure; `now` is an argument. Lifetime: values.
+
+#include <string>
+
+#include "common/base/clock.h"
+#include "weir/control/v1/cluster_service.pb.h"
+#include "weir/control/v1/forwarder_service.pb.h"
+#include "weir/control/v1/origin_service.pb.h"
+#include "weir/control/v1/placement_service.pb.h"
+
+namespace weir::cli {
+
+namespace api = control::v1;
+
+std::string cluster_facts(const api::ClusterStatus& status);
+
+std::string origin_table(const api::ListOriginsResponse& list, bool wide, WallTime now);
+std::string origin_facts(const api::Origin& origin, WallTime now);
+
+std::string stream_table(const api::ListStreamsResponse& list, bool wide, WallTime now);
+std::string stream_facts(const api::Stream& stream, WallTime now);
+
+std::string forwarder_table(const api::ListForwardersResponse& list, bool wide, WallTime now);
+std::string forwarder_facts(const api::Forwarder& forwarder, WallTime now);
+
+std::string session_table(const api::ListSessionsResponse& list, bool wide, WallTime now);
+
+/// Every decision: verdict, candidates with reasons and scores, reservation, data age; then the
+/// placement.
+std::string explanation(const api::ExplainPlacementResponse& answer, WallTime now);
+
+/// One line.
+std::string event_line(const api::Event& event, bool wide);
+
+}  // namespace weir::cli
