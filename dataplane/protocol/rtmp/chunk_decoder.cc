@@ -78,6 +78,13 @@ ChunkEvent ChunkDecoder::read_header(Bytes& input) {
     stuck_ = 0;
   }
   if (carry_size_ == 0) {
+    if (continues(input)) {
+      const Bytes header = input.first(1);
+      input = input.subspan(1);
+      chunk_left_ = std::min(chunk_size_, streams_[current_].left);
+      state_ = State::kPayload;
+      return {.kind = ChunkEvent::Kind::kHeader, .slot = current_, .bytes = header};
+    }
     const Parsed parsed = parse(input);
     if (parsed.size > 0) {
       const Bytes header = input.first(parsed.size);
@@ -109,6 +116,16 @@ ChunkEvent ChunkDecoder::read_header(Bytes& input) {
   stuck_at_ = static_cast<std::uint8_t>(parsed.size);
   carry_size_ = 0;
   return accept(parsed, Bytes(carry_).first(parsed.size), false);
+}
+
+/// The next chunk continues the message of the last one and has a header of one byte: nearly every
+/// chunk of a sender with small chunks.
+bool ChunkDecoder::continues(Bytes input) const {
+  if (input.empty() || streams_.empty()) return false;
+  const ChunkStream& last = streams_[current_];
+  constexpr std::uint32_t kFormat3 = 0xC0;
+  return last.id < slot_of_.size() && input[0] == (kFormat3 | last.id) && last.in_message() &&
+         !last.extended;
 }
 
 ChunkDecoder::Parsed ChunkDecoder::parse(Bytes bytes) const {

@@ -110,6 +110,7 @@ class ChunkDecoder {
   ChunkEvent accept(const Parsed& parsed, Bytes header, bool in_input);
   Bytes next_payload(Bytes input) const;
   ChunkEvent fail(ChunkError error);
+  bool continues(Bytes input) const;
   Parsed parse(Bytes bytes) const;
   int find_slot(std::uint32_t id) const;
   int make_slot(std::uint32_t id);
