@@ -11,6 +11,8 @@
 
 #include <fmt/format.h>
 
+#include "common/base/format.h"
+
 namespace weir {
 
 /// Text ids that do not mix: OriginId and ForwarderId are different types.

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/format.h"
+
 namespace weir {
 
 class Secret {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/format.h"
 #include "common/base/result.h"
 
 namespace weir {
