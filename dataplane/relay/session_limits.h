@@ -44,7 +44,7 @@ inline constexpr Duration kWaitPingInterval = std::chrono::seconds(30);
 inline constexpr Duration kPlayRetryFirst = std::chrono::milliseconds(100);
 inline constexpr Duration kPlayRetryMax = std::chrono::seconds(1);
 /// How long a player's failing dial is retried at its origin before it is refused.
-inline constexpr Duration kPlayRetryTotal = std::chrono::seconds(10);
+inline constexpr Duration kPlayRetryTotal = std::chrono::seconds(15);
 
 /// However short an answer asks it to be, a wait before the next acquire is at least this long.
 inline constexpr Duration kAcquireRetryMin = std::chrono::milliseconds(20);
