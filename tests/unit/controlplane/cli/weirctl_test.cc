@@ -135,8 +135,8 @@ class Weirctl : public testing::Test {
   FakeOriginService origins_;
   FakePlacementService placements_;
   FakeClusterService cluster_;
-  std::unique_ptr<rpc::Server> server_ = std::move(
-      *rpc::Server::start({.address = "127.0.0.1:0"}, {&origins_, &placements_, &cluster_}));
+  std::unique_ptr<rpc::Server> server_ =
+      *rpc::Server::start({.address = "127.0.0.1:0"}, {&origins_, &placements_, &cluster_});
 };
 
 TEST_F(Weirctl, ListReadsEveryPage) {
