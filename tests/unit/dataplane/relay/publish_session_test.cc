@@ -263,54 +263,6 @@ TEST_F(PublishSession, CloseOnConnectIsARefusal) {
   EXPECT_THAT(client.news(), ElementsAre("onStatus:NetConnection.Connect.Rejected"));
 }
 
-TEST_F(PublishSession, BusyOriginAfterATakeoverIsTriedAgainForTwoSeconds) {
-  start();
-  publish();
-  client.news();
-  script.request_error = "NetStream.Publish.BadName";
-  Acquired acquired = at("o1");
-  acquired.after_takeover = true;
-  answer(acquired);
-  advance(1s);
-  EXPECT_GT(io.origin_legs().size(), 3U);
-  EXPECT_FALSE(resolver.acquire_open());
-  script.request_error.clear();
-  advance(500ms);
-  EXPECT_THAT(client.news(), ElementsAre("onFCPublish", "onStatus:NetStream.Publish.Start"));
-}
-
-TEST_F(PublishSession, OriginThatStaysBusyIsReportedAsFailed) {
-  start();
-  publish();
-  script.closes_on_request = true;
-  Acquired acquired = at("o1");
-  acquired.after_takeover = true;
-  answer(acquired);
-  advance(2s);
-  ASSERT_TRUE(resolver.acquire_open());
-  EXPECT_EQ(resolver.requests().back().failed->outcome, ContactOutcome::kRefused);
-  EXPECT_FALSE(finished());
-}
-
-TEST_F(PublishSession, MuteOriginIsLeftAfterItsDeadlineAndThenCountsAsBusy) {
-  start();
-  publish();
-  script.answers_request = false;
-  answer(at("o1"));
-  advance(relay::kOriginAnswerTimeout);
-  ASSERT_TRUE(resolver.acquire_open());
-  EXPECT_EQ(resolver.requests().back().failed->outcome, ContactOutcome::kTimedOut);
-  // The same origin again: it may still hold our own first leg.
-  script.answers_request = true;
-  script.request_error = "NetStream.Publish.BadName";
-  client.news();
-  answer(at("o1", 2));
-  EXPECT_THAT(client.news(), IsEmpty());
-  script.request_error.clear();
-  advance(100ms);
-  EXPECT_THAT(client.news(), Contains("onStatus:NetStream.Publish.Start"));
-}
-
 TEST_F(PublishSession, LostOriginClosesTheClientWithoutAStatus) {
   publish_to("o1");
   client.news();
@@ -350,76 +302,6 @@ TEST_F(PublishSession, SilentOriginIsNotWaitedForAtTheEnd) {
   client.command(rtmp::delete_stream_command(7, 1));
   advance(relay::kOriginCloseTimeout);
   EXPECT_TRUE(finished());
-}
-
-TEST_F(PublishSession, TakenOverSessionClosesItsOriginLegFirst) {
-  publish_to("o1");
-  origin.news();
-  bool closed = false;
-  resolver.only_session().control->close_session(routing::SessionControl::Close::kTakenOver,
-                                                 [&] { closed = true; });
-  EXPECT_FALSE(closed);
-  pump();
-  EXPECT_THAT(origin.news(), ElementsAre("FCUnpublish", "deleteStream"));
-  EXPECT_FALSE(closed);
-  origin.command(rtmp::on_status("status", rtmp::status::kUnpublishSuccess, "bye"), 1, 5);
-  pump();
-  EXPECT_TRUE(closed);
-  EXPECT_TRUE(finished());
-}
-
-TEST_F(PublishSession, TakenOverSessionOfAMuteOriginIsClosedAfter300Milliseconds) {
-  publish_to("o1");
-  bool closed = false;
-  resolver.only_session().control->close_session(routing::SessionControl::Close::kFenced,
-                                                 [&] { closed = true; });
-  advance(290ms);
-  EXPECT_FALSE(closed);
-  advance(10ms);
-  EXPECT_TRUE(closed);
-  EXPECT_TRUE(finished());
-}
-
-TEST_F(PublishSession, WaitingSessionIsClosedAtOnce) {
-  start();
-  publish();
-  bool closed = false;
-  resolver.only_session().control->close_session(routing::SessionControl::Close::kTakenOver,
-                                                 [&] { closed = true; });
-  pump();
-  EXPECT_TRUE(closed);
-  EXPECT_TRUE(finished());
-}
-
-TEST_F(PublishSession, NewerEpochOfAnotherHolderFences) {
-  publish_to("o1", 3);
-  resolver.place(stream, make_route("o1", 4, "s9"));
-  advance(300ms);
-  EXPECT_TRUE(finished());
-  EXPECT_THAT(*io.finished(), ::testing::HasSubstr("fenced"));
-}
-
-TEST_F(PublishSession, NewerEpochOfItsOwnIsAdopted) {
-  publish_to("o1", 3);
-  resolver.place(stream, make_route("o1", 9, session_id()));
-  pump();
-  EXPECT_FALSE(finished());
-  EXPECT_EQ(resolver.only_session().info.epoch.counter, 9U);
-  // And what is older than that no longer fences.
-  resolver.place(stream, make_route("o1", 8, "s9"));
-  advance(1s);
-  EXPECT_FALSE(finished());
-}
-
-TEST_F(PublishSession, ProvisionalPlacementIsNotFencedByWatching) {
-  start();
-  publish();
-  Acquired acquired = at("o1");
-  acquired.route.epoch = {};
-  answer(acquired);
-  resolver.place(stream, make_route("o2", 4, "s9"));
-  advance(1s);
-  EXPECT_FALSE(finished());
 }
 
 TEST_F(PublishSession, AcknowledgesAndAnswersPingsOnEachLegByItself) {
