@@ -1,0 +1,336 @@
+#include "controlplane/core/agents.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "controlplane/core/limits.h"
+#include "controlplane/core/origin_rules.h"
+
+namespace weir::core {
+namespace {
+
+std::string agent_name(const AgentId& id) {
+  return "agents/" + id.str();
+}
+
+membership::Reason translate(VerdictReason reason) {
+  return reason == VerdictReason::kProcessGone ? membership::Reason::kProcessGone
+                                               : membership::Reason::kProbesFailed;
+}
+
+StreamLoad load_of(const ReportedStream& stream, MonotonicTime now) {
+  return {stream.ingress_bits_per_second, stream.egress_bits_per_second, stream.players, now};
+}
+
+}  // namespace
+
+Agents::Agents(Context& context, ClusterView& view, Generation& generation, EventRing& events,
+               OriginBoard& board, Liveness& liveness, Holders& holders, Restorer& restorer)
+    : context_(context),
+      view_(view),
+      generation_(generation),
+      events_(events),
+      board_(board),
+      liveness_(liveness),
+      holders_(holders),
+      restorer_(restorer) {
+  view_.on_placement([this](const ClusterView::PlacementChange& change) { on_placement(change); });
+}
+
+void Agents::message(const std::shared_ptr<AgentLink>& link, AgentUp message) {
+  const auto attached = links_.find(link.get());
+  if (auto* first = std::get_if<AgentHello>(&message)) {
+    if (attached != links_.end()) return link->end("a hello comes once, as the first message");
+    return hello(link, std::move(*first));
+  }
+  if (attached == links_.end()) return link->end("the first message is a hello");
+  Agent& agent = agents_.at(attached->second);
+  liveness_.tell([&](membership::Membership& rules) {
+    return rules.agent_message(agent.id, context_.clock.now());
+  });
+  if (auto* load = std::get_if<LoadReport>(&message)) {
+    report(agent, *load);
+  } else if (auto* origin = std::get_if<OriginSeen>(&message)) {
+    seen(agent, std::move(*origin));
+  } else if (auto* evidence = std::get_if<OriginVerdict>(&message)) {
+    verdict(agent, *evidence);
+  }
+}
+
+void Agents::hello(const std::shared_ptr<AgentLink>& link, AgentHello hello) {
+  if (hello.agent.empty() || hello.agent.str().size() > kTextBytesMax || hello.instance.empty()) {
+    return link->end("the hello names no agent id and instance, or one that is too long");
+  }
+  generation_.seen(hello.generation_seen);
+  if (!generation_.ready()) return link->end("the store cannot be reached yet");
+  if (!agents_.contains(hello.agent) && agents_.size() >= kAgentsMax) {
+    return link->end("too many agents");
+  }
+  Agent& agent = agents_[hello.agent];
+  if (agent.link) {
+    if (agent.instance != hello.instance) {
+      events_.add("AGENT_REPLACED", Severity::kWarning, agent_name(hello.agent),
+                  "another process attached under the same id; the older one was let go");
+    }
+    const auto older = agent.link;
+    detach(agent);
+    older->end("another stream of this agent id was attached");
+  }
+  agent.id = hello.agent;
+  agent.instance = hello.instance;
+  agent.link = link;
+  links_.emplace(link.get(), agent.id);
+  link->send(AgentWelcome{context_.options.replica, generation_.value(), kReportInterval,
+                          kSnapshotInterval});
+  link->send(ReplicaHeartbeat{generation_.value(), false, generation_.settling()});
+  events_.add("AGENT_ATTACHED", Severity::kInfo, agent_name(agent.id),
+              fmt::format("version {} on {}, {} origins", hello.version, hello.hostname,
+                          hello.origins.size()),
+              {{"instance", agent.instance}});
+
+  std::vector<membership::SeenOrigin> known;
+  std::vector<OriginId> unclear;  // whose id in the cluster only the store can tell
+  for (OriginSeen& seen : hello.origins) {
+    const OriginId own = seen.description.id;
+    Origin* origin = note_seen(agent, std::move(seen));
+    if (origin == nullptr) continue;
+    const auto owner = owners_.find(origin->id);
+    if (owner != owners_.end() && owner->second.agent == agent.id) {
+      known.push_back({origin->id, !origin->seen.process.empty(), origin->seen.probe_answered});
+    } else if (owner == owners_.end() && view_.origin(origin->id) == nullptr) {
+      owners_.emplace(origin->id, Own{agent.id, own});
+      known.push_back({origin->id, !origin->seen.process.empty(), origin->seen.probe_answered});
+    } else {
+      unclear.push_back(own);
+    }
+  }
+  liveness_.tell([&](membership::Membership& rules) {
+    return rules.agent_attached(agent.id, known, context_.clock.now());
+  });
+  for (const OriginId& own : unclear) upsert(agent.id, own);
+}
+
+Agents::Origin* Agents::note_seen(Agent& agent, OriginSeen seen) {
+  const OriginId own = seen.description.id;
+  auto why = rejection(agent, seen);
+  const bool known = agent.origins.contains(own);
+  if (why.empty() && !known && agent.origins.size() >= kOriginsPerAgentMax) {
+    why = "this agent has too many origins";
+  }
+  if (!why.empty()) {
+    context_.log.warning("origin {} of agent {} was rejected: {}", own.str(), agent.id.str(), why);
+    agent.link->send(OriginAccepted{own, {}, seen.process, {}, why});
+    return nullptr;
+  }
+  seen.description.agent = agent.id;
+  Origin& origin = agent.origins[own];
+  if (origin.id.empty()) origin.id = own;
+  if (origin.seen.process != seen.process) {
+    origin.accepted = {};
+    origin.streams.clear();
+  }
+  origin.seen = std::move(seen);
+  return &origin;
+}
+
+std::string Agents::rejection(const Agent& agent, const OriginSeen& seen) const {
+  if (auto why = description_error(seen.description); !why.empty()) return why;
+  const bool peer_is_local = is_loopback_peer(agent.link->peer());
+  if (context_.options.listener_is_loopback || peer_is_local) return {};
+  return loopback_error(seen.description);
+}
+
+void Agents::seen(Agent& agent, OriginSeen seen) {
+  const OriginId own = seen.description.id;
+  Origin* origin = note_seen(agent, std::move(seen));
+  if (origin == nullptr) return;
+  const auto owner = owners_.find(origin->id);
+  const bool taken = owner == owners_.end() ? view_.origin(origin->id) != nullptr
+                                            : owner->second.agent != agent.id;
+  if (taken) return upsert(agent.id, own);
+  owners_.insert_or_assign(origin->id, Own{agent.id, own});
+  const membership::SeenOrigin sighting{origin->id, !origin->seen.process.empty(),
+                                        origin->seen.probe_answered};
+  liveness_.tell([&](membership::Membership& rules) {
+    return rules.origin_seen(agent.id, sighting, context_.clock.now());
+  });
+}
+
+void Agents::admit(const OriginId& origin) {
+  const auto owner = owners_.find(origin);
+  if (owner != owners_.end()) upsert(owner->second.agent, owner->second.origin);
+}
+
+void Agents::register_all() {
+  for (const auto& [id, agent] : agents_) {
+    if (!agent.link) continue;
+    for (const auto& [own, origin] : agent.origins) upsert(id, own);
+  }
+}
+
+void Agents::upsert(const AgentId& agent, const OriginId& own) {
+  const auto& origin = agents_.at(agent).origins.at(own);
+  if (origin.seen.process.empty()) return;
+  ++admitting_;
+  const std::string process = origin.seen.process;
+  const IncarnationId known = origin.accepted.empty() ? origin.seen.incarnation : origin.accepted;
+  context_.store.upsert_origin(
+      {origin.seen.description, process, known}, view_.caller(),
+      [this, agent, own, process](store::Reply<store::OriginUpserted> reply) {
+        --admitting_;
+        if (const auto* error = std::get_if<store::StoreError>(&reply)) {
+          generation_.note(*error);
+          context_.executor.run_after(kStoreRetryInterval,
+                                      [this, agent, own] { upsert(agent, own); });
+          return;
+        }
+        accepted(agent, own, process, std::get<store::OriginUpserted>(reply));
+      });
+}
+
+void Agents::accepted(const AgentId& agent_id, const OriginId& own, const std::string& process,
+                      const store::OriginUpserted& upserted) {
+  Agent& agent = agents_.at(agent_id);
+  Origin& origin = agent.origins.at(own);
+  view_.learn(upserted.record);
+  // Seen again with another process meanwhile: that one's answer follows.
+  if (origin.seen.process != process) return;
+  const OriginId id = upserted.record.description.id;
+  if (origin.id != id) {
+    const auto owner = owners_.find(origin.id);
+    if (owner != owners_.end() && owner->second.agent == agent_id) owners_.erase(owner);
+    origin.id = id;
+  }
+  owners_.insert_or_assign(id, Own{agent_id, own});
+  const bool first = origin.accepted != upserted.record.incarnation;
+  origin.accepted = upserted.record.incarnation;
+  if (upserted.id_taken && first) {
+    events_.add("ORIGIN_ID_TAKEN", Severity::kWarning, "origins/" + id.str(),
+                fmt::format("agent {} calls it {}, which is another live origin", agent_id.str(),
+                            own.str()),
+                {{"agent", agent_id.str()}, {"wanted", own.str()}});
+  }
+  liveness_.tell([&](membership::Membership& rules) {
+    return rules.origin_registered({id, origin.accepted, agent_id, origin.seen.probe_answered},
+                                   context_.clock.now());
+  });
+  if (!agent.link) return;
+  agent.link->send(OriginAccepted{own, id, process, origin.accepted, {}});
+  if (first) {
+    hand_over_streams(origin);
+    tell_epochs(agent, origin);
+  }
+}
+
+void Agents::hand_over_streams(Origin& origin) {
+  for (const ReportedStream& stream : origin.seen.streams) {
+    if (origin.streams.size() >= kStreamsPerOriginMax) break;
+    origin.streams[stream.stream] = load_of(stream, context_.clock.now());
+    if (generation_.settling()) {
+      restorer_.stream_held(stream.stream, origin.id, origin.accepted, stream.tag);
+    } else {
+      holders_.still_carried(stream.stream, origin.accepted, stream.tag);
+    }
+  }
+}
+
+void Agents::tell_epochs(const Agent& agent, const Origin& origin) {
+  for (const StreamKey& stream : view_.streams_of(origin.id)) {
+    const auto* placement = view_.placement(stream);
+    agent.link->send(StreamEpoch{stream, placement->epoch, placement->holder});
+  }
+}
+
+void Agents::report(Agent& agent, const LoadReport& report) {
+  for (const OriginReport& of : report.origins) {
+    const auto found = agent.origins.find(of.origin);
+    if (found == agent.origins.end() || of.incarnation.empty()) continue;
+    if (of.incarnation == found->second.accepted) report_origin(found->second, of);
+  }
+  agent.link->send(ReportAck{report.sequence});
+}
+
+void Agents::report_origin(Origin& origin, const OriginReport& report) {
+  const MonotonicTime now = context_.clock.now();
+  board_.report(origin.id, origin.accepted, report.load);
+  if (report.streams_complete) origin.streams.clear();
+  for (const StreamKey& ended : report.ended_streams) origin.streams.erase(ended);
+  for (const ReportedStream& stream : report.streams) {
+    if (origin.streams.size() >= kStreamsPerOriginMax && !origin.streams.contains(stream.stream)) {
+      break;
+    }
+    origin.streams[stream.stream] = load_of(stream, now);
+  }
+  if (!report.streams_complete || !origin.seen.streams_known) return;
+  std::set<StreamKey> live;
+  for (const auto& [stream, load] : origin.streams) live.insert(stream);
+  holders_.origin_snapshot(origin.id, origin.accepted, live);
+}
+
+void Agents::verdict(Agent& agent, const OriginVerdict& verdict) {
+  const auto found = agent.origins.find(verdict.origin);
+  if (found == agent.origins.end()) return;
+  const OriginId id = found->second.id;
+  liveness_.tell([&](membership::Membership& rules) {
+    return rules.agent_verdict(id, verdict.incarnation, translate(verdict.reason),
+                               verdict.evidence_age, context_.clock.now());
+  });
+}
+
+void Agents::closed(const std::shared_ptr<AgentLink>& link) {
+  const auto found = links_.find(link.get());
+  if (found != links_.end()) detach(agents_.at(found->second));
+}
+
+void Agents::detach(Agent& agent) {
+  links_.erase(agent.link.get());
+  agent.link.reset();
+  events_.add("AGENT_DETACHED", Severity::kWarning, agent_name(agent.id),
+              "its attach stream has ended; its origins are suspect");
+  liveness_.tell([&](membership::Membership& rules) {
+    return rules.agent_detached(agent.id, context_.clock.now());
+  });
+}
+
+void Agents::heartbeat() {
+  for (auto& [id, agent] : agents_) {
+    if (agent.link) {
+      agent.link->send(ReplicaHeartbeat{generation_.value(), false, generation_.settling()});
+    }
+  }
+}
+
+void Agents::end_all(std::string_view reason) {
+  for (auto& [id, agent] : agents_) {
+    if (agent.link) agent.link->end(reason);
+  }
+}
+
+void Agents::on_placement(const ClusterView::PlacementChange& change) {
+  if (!change.after) return;
+  if (change.before && change.before->epoch == change.after->epoch) return;
+  const StreamEpoch message{change.stream, change.after->epoch, change.after->holder};
+  Agent* now = owner(change.after->origin);
+  if (now != nullptr && now->link) now->link->send(message);
+  // A publisher with an older tag may still be where the stream was.
+  Agent* before = change.before ? owner(change.before->origin) : nullptr;
+  if (before != nullptr && before != now && before->link) before->link->send(message);
+}
+
+Agents::Agent* Agents::owner(const OriginId& origin) {
+  const auto found = owners_.find(origin);
+  return found == owners_.end() ? nullptr : &agents_.at(found->second.agent);
+}
+
+std::optional<StreamLoad> Agents::stream_load(const OriginId& origin,
+                                              const StreamKey& stream) const {
+  const auto owner = owners_.find(origin);
+  if (owner == owners_.end()) return std::nullopt;
+  const Origin& known = agents_.at(owner->second.agent).origins.at(owner->second.origin);
+  const auto found = known.streams.find(stream);
+  if (found == known.streams.end()) return std::nullopt;
+  return found->second;
+}
+
+}  // namespace weir::core

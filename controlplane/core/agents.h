@@ -1,0 +1,107 @@
+#pragma once
+// Agents: attached ones, the origins they report, admission of processes as incarnations, load
+// (design 6).
+//
+// Purpose: an agent names its origins by its own ids; here they are matched with the ids in the
+// cluster, which differ when two live origins claim one.
+// Threading: the core's thread. Lifetime: links are shared with the RPC edge.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "controlplane/core/cluster_view.h"
+#include "controlplane/core/context.h"
+#include "controlplane/core/events.h"
+#include "controlplane/core/generation.h"
+#include "controlplane/core/holders.h"
+#include "controlplane/core/links.h"
+#include "controlplane/core/liveness.h"
+#include "controlplane/core/origin_board.h"
+#include "controlplane/core/restorer.h"
+
+namespace weir::core {
+
+struct StreamLoad {
+  double ingress_bits_per_second = 0;
+  double egress_bits_per_second = 0;
+  std::uint32_t players = 0;
+  MonotonicTime at{};
+};
+
+class Agents {
+ public:
+  Agents(Context& context, ClusterView& view, Generation& generation, EventRing& events,
+         OriginBoard& board, Liveness& liveness, Holders& holders, Restorer& restorer);
+
+  // --- from the RPC edge
+  void message(const std::shared_ptr<AgentLink>& link, AgentUp message);
+  void closed(const std::shared_ptr<AgentLink>& link);
+
+  void heartbeat();
+  void end_all(std::string_view reason);
+  /// The rules want the process of an origin registered.
+  void admit(const OriginId& origin);
+  /// The store's history is another one: every process is registered again.
+  void register_all();
+
+  std::size_t attached_count() const { return links_.size(); }
+  bool admitting() const { return admitting_ > 0; }
+  /// What the origin says about a stream placed on it; nothing: not reported.
+  std::optional<StreamLoad> stream_load(const OriginId& origin, const StreamKey& stream) const;
+
+ private:
+  struct Origin {
+    OriginSeen seen;         ///< newest
+    OriginId id;             ///< in the cluster; the agent's own until it was accepted
+    IncarnationId accepted;  ///< of `seen.process`; empty = not accepted yet
+    std::unordered_map<StreamKey, StreamLoad> streams;
+  };
+  struct Agent {
+    AgentId id;
+    std::string instance;
+    std::shared_ptr<AgentLink> link;     ///< null = not attached
+    std::map<OriginId, Origin> origins;  ///< by the agent's own id
+  };
+
+  void hello(const std::shared_ptr<AgentLink>& link, AgentHello hello);
+  void report(Agent& agent, const LoadReport& report);
+  void report_origin(Origin& origin, const OriginReport& report);
+  void seen(Agent& agent, OriginSeen seen);
+  void verdict(Agent& agent, const OriginVerdict& verdict);
+  void detach(Agent& agent);
+  /// Keeps what is known of the origin; false: too many.
+  Origin* note_seen(Agent& agent, OriginSeen seen);
+  std::string rejection(const Agent& agent, const OriginSeen& seen) const;
+  void upsert(const AgentId& agent, const OriginId& own);
+  void accepted(const AgentId& agent, const OriginId& own, const std::string& process,
+                const store::OriginUpserted& upserted);
+  void hand_over_streams(Origin& origin);
+  void tell_epochs(const Agent& agent, const Origin& origin);
+  void on_placement(const ClusterView::PlacementChange& change);
+  Agent* owner(const OriginId& origin);
+
+  Context& context_;
+  ClusterView& view_;
+  Generation& generation_;
+  EventRing& events_;
+  OriginBoard& board_;
+  Liveness& liveness_;
+  Holders& holders_;
+  Restorer& restorer_;
+  std::map<AgentId, Agent> agents_;
+  std::unordered_map<const AgentLink*, AgentId> links_;
+  struct Own {
+    AgentId agent;
+    OriginId origin;
+  };
+  std::unordered_map<OriginId, Own> owners_;  ///< id in the cluster -> who reports it, as what
+  std::size_t admitting_ = 0;
+};
+
+}  // namespace weir::core

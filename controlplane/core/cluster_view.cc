@@ -1,0 +1,155 @@
+#include "controlplane/core/cluster_view.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::core {
+namespace {
+
+const std::set<StreamKey>& none() {
+  static const std::set<StreamKey> kNone;
+  return kNone;
+}
+
+template <class Index, class Id>
+void take_out(Index& index, const Id& id, const StreamKey& stream) {
+  const auto found = index.find(id);
+  if (found == index.end()) return;
+  found->second.erase(stream);
+  if (found->second.empty()) index.erase(found);
+}
+
+}  // namespace
+
+void ClusterView::index(const model::Placement& placement) {
+  by_origin_[placement.origin].insert(placement.stream);
+  if (const auto* session = std::get_if<model::SessionHolder>(&placement.holder)) {
+    by_forwarder_[session->forwarder].insert(placement.stream);
+  }
+}
+
+void ClusterView::unindex(const model::Placement& placement) {
+  take_out(by_origin_, placement.origin, placement.stream);
+  if (const auto* session = std::get_if<model::SessionHolder>(&placement.holder)) {
+    take_out(by_forwarder_, session->forwarder, placement.stream);
+  }
+}
+
+void ClusterView::replace(store::Snapshot snapshot) {
+  // Removals first: what the snapshot does not name is gone.
+  std::set<StreamKey> placed;
+  for (const auto& placement : snapshot.placements) placed.insert(placement.stream);
+  std::vector<StreamKey> gone;
+  for (const auto& [stream, placement] : placements_) {
+    if (!placed.contains(stream)) gone.push_back(stream);
+  }
+  std::set<OriginId> known;
+  for (const auto& record : snapshot.origins) known.insert(record.description.id);
+  std::vector<OriginId> origins_gone;
+  for (const auto& [id, record] : origins_) {
+    if (!known.contains(id)) origins_gone.push_back(id);
+  }
+  revision_ = snapshot.revision;
+  for (const OriginId& id : origins_gone) set_origin(id, std::nullopt);
+  for (auto& record : snapshot.origins) {
+    const OriginId id = record.description.id;
+    set_origin(id, std::move(record));
+  }
+  for (const StreamKey& stream : gone) set_placement(stream, std::nullopt, snapshot.revision);
+  for (auto& placement : snapshot.placements) {
+    const StreamKey stream = placement.stream;
+    const Revision revision = placement.revision;
+    set_placement(stream, std::move(placement), revision);
+  }
+}
+
+void ClusterView::apply(const store::Change& change) {
+  revision_ = std::max(revision_, change.revision);
+  if (const auto* changed = std::get_if<store::Change::PlacementChanged>(&change.what)) {
+    const model::Placement* known = placement(changed->stream);
+    if (known != nullptr && known->revision > change.revision) return;
+    set_placement(changed->stream, changed->placement, change.revision);
+  } else if (const auto* origin = std::get_if<store::Change::OriginChanged>(&change.what)) {
+    const store::OriginRecord* known = this->origin(origin->origin);
+    if (known != nullptr && known->revision > change.revision) return;
+    set_origin(origin->origin, origin->record);
+  }
+}
+
+void ClusterView::learn(const StreamKey& stream, const std::optional<model::Placement>& placement) {
+  // An absence has no revision of its own: the feed tells it in its order.
+  if (!placement) return;
+  const model::Placement* known = this->placement(stream);
+  if (known != nullptr && known->revision >= placement->revision) return;
+  // The placement may have been removed since: the feed, which is ahead then, knows better.
+  if (known == nullptr && placement->revision <= revision_) return;
+  set_placement(stream, placement, placement->revision);
+}
+
+void ClusterView::learn(const store::OriginRecord& record) {
+  const store::OriginRecord* known = origin(record.description.id);
+  if (known != nullptr && known->revision >= record.revision) return;
+  set_origin(record.description.id, record);
+}
+
+const model::Placement* ClusterView::placement(const StreamKey& stream) const {
+  const auto found = placements_.find(stream);
+  return found == placements_.end() ? nullptr : &found->second;
+}
+
+const std::set<StreamKey>& ClusterView::streams_of(const OriginId& origin) const {
+  const auto found = by_origin_.find(origin);
+  return found == by_origin_.end() ? none() : found->second;
+}
+
+const std::set<StreamKey>& ClusterView::streams_held_by(const ForwarderId& forwarder) const {
+  const auto found = by_forwarder_.find(forwarder);
+  return found == by_forwarder_.end() ? none() : found->second;
+}
+
+const store::OriginRecord* ClusterView::origin(const OriginId& id) const {
+  const auto found = origins_.find(id);
+  return found == origins_.end() ? nullptr : &found->second;
+}
+
+const store::OriginRecord* ClusterView::origin_of(const IncarnationId& incarnation) const {
+  const auto found = incarnations_.find(incarnation);
+  return found == incarnations_.end() ? nullptr : origin(found->second);
+}
+
+void ClusterView::set_placement(const StreamKey& stream, std::optional<model::Placement> placement,
+                                Revision revision) {
+  PlacementChange change{stream, std::nullopt, placement, revision};
+  const auto found = placements_.find(stream);
+  if (found != placements_.end()) {
+    change.before = std::move(found->second);
+    unindex(*change.before);
+    placements_.erase(found);
+  }
+  if (!change.before && !change.after) return;
+  if (placement) {
+    index(*placement);
+    placements_.emplace(stream, std::move(*placement));
+  }
+  if (change.before && change.after && change.before->revision == change.after->revision) return;
+  for (const auto& listener : on_placement_) listener(change);
+}
+
+void ClusterView::set_origin(const OriginId& id, std::optional<store::OriginRecord> record) {
+  OriginChange change{id, std::nullopt, record};
+  const auto found = origins_.find(id);
+  if (found != origins_.end()) {
+    change.before = found->second;
+    incarnations_.erase(found->second.incarnation);
+    origins_.erase(found);
+  }
+  if (!change.before && !change.after) return;
+  if (record) {
+    if (!record->incarnation.empty()) incarnations_.emplace(record->incarnation, id);
+    origins_.emplace(id, std::move(*record));
+  }
+  if (change.before && change.after && change.before->revision == change.after->revision) return;
+  for (const auto& listener : on_origin_) listener(change);
+}
+
+}  // namespace weir::core

@@ -1,0 +1,82 @@
+#pragma once
+// ClusterView: this replica's memory of what the store holds, fed by the store's feed (design 3).
+//
+// Purpose: everything that only reads is answered from here; who changes something still runs a
+// verb. Listeners are told each change once, after the view shows it. Threading: the core's thread.
+// Lifetime: listeners are registered once, before the first change.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/stream_key.h"
+#include "controlplane/model/placement.h"
+#include "controlplane/store/state_store.h"
+
+namespace weir::core {
+
+class ClusterView {
+ public:
+  struct PlacementChange {
+    StreamKey stream;
+    std::optional<model::Placement> before;
+    std::optional<model::Placement> after;
+    Revision revision;
+  };
+  struct OriginChange {
+    OriginId origin;
+    std::optional<store::OriginRecord> before;
+    std::optional<store::OriginRecord> after;
+  };
+  using OnPlacement = std::function<void(const PlacementChange&)>;
+  using OnOrigin = std::function<void(const OriginChange&)>;
+
+  void on_placement(OnPlacement listener) { on_placement_.push_back(std::move(listener)); }
+  void on_origin(OnOrigin listener) { on_origin_.push_back(std::move(listener)); }
+
+  /// Takes a whole state; listeners see it as changes from what was known.
+  void replace(store::Snapshot snapshot);
+  /// Older than what is known: ignored.
+  void apply(const store::Change& change);
+  /// A verb's answer, which may be ahead of the feed.
+  void learn(const StreamKey& stream, const std::optional<model::Placement>& placement);
+  void learn(const store::OriginRecord& record);
+
+  const model::Placement* placement(const StreamKey& stream) const;
+  const std::map<StreamKey, model::Placement>& placements() const { return placements_; }
+  /// Streams placed on an origin, any incarnation.
+  const std::set<StreamKey>& streams_of(const OriginId& origin) const;
+  /// Streams whose placement a session of this forwarder holds, orphaned ones included.
+  const std::set<StreamKey>& streams_held_by(const ForwarderId& forwarder) const;
+
+  const store::OriginRecord* origin(const OriginId& id) const;
+  const store::OriginRecord* origin_of(const IncarnationId& incarnation) const;
+  const std::map<OriginId, store::OriginRecord>& origins() const { return origins_; }
+
+  /// The highest revision seen: goes with every verb.
+  store::Caller caller() const { return {revision_}; }
+  Revision revision() const { return revision_; }
+
+ private:
+  void index(const model::Placement& placement);
+  void unindex(const model::Placement& placement);
+  void set_placement(const StreamKey& stream, std::optional<model::Placement> placement,
+                     Revision revision);
+  void set_origin(const OriginId& id, std::optional<store::OriginRecord> record);
+
+  Revision revision_;
+  std::map<StreamKey, model::Placement> placements_;
+  std::unordered_map<OriginId, std::set<StreamKey>> by_origin_;
+  std::unordered_map<ForwarderId, std::set<StreamKey>> by_forwarder_;
+  std::map<OriginId, store::OriginRecord> origins_;
+  std::unordered_map<IncarnationId, OriginId> incarnations_;
+  std::vector<OnPlacement> on_placement_;
+  std::vector<OnOrigin> on_origin_;
+};
+
+}  // namespace weir::core

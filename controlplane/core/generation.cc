@@ -1,0 +1,156 @@
+#include "controlplane/core/generation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "controlplane/core/limits.h"
+
+namespace weir::core {
+
+Generation::Generation(Context& context, ClusterView& view, EventRing& events, std::uint64_t known)
+    : context_(context),
+      view_(view),
+      events_(events),
+      known_(known),
+      renewals_count_from_(context.clock.now() + store::kRenewalGrace),
+      generation_gauge_(context.metrics.gauge("weir_controlplane_generation",
+                                              "Generation of the store in microseconds")),
+      settling_gauge_(context.metrics.gauge("weir_controlplane_settling",
+                                            "1 while placements wait for restored ones")) {}
+
+Generation::~Generation() {
+  if (subscription_ != 0) context_.store.unsubscribe(subscription_);
+}
+
+void Generation::start() {
+  read();
+}
+
+void Generation::seen(std::uint64_t generation) {
+  if (generation <= known_) return;
+  known_ = generation;
+  if (generation > state_.generation && state_.generation != 0) {
+    context_.log.warning("generation {} was seen before, the store has {}: its history was lost",
+                         generation, state_.generation);
+    history_lost();
+  }
+}
+
+void Generation::history_lost() {
+  if (!reading_) read();
+}
+
+void Generation::note(store::StoreError error) {
+  if (error == store::StoreError::kHistoryLost) history_lost();
+}
+
+void Generation::read() {
+  reading_ = true;
+  context_.store.read_generation([this](store::Reply<store::GenerationState> reply) {
+    if (std::holds_alternative<store::StoreError>(reply)) return retry([this] { read(); });
+    const auto& state = std::get<store::GenerationState>(reply);
+    // Raised where it is missing, where somebody knows a higher one, and where the store itself
+    // said that its history is not ours (same number, another run).
+    if (state.generation == 0 || state.generation < known_ ||
+        state.generation == state_.generation) {
+      return raise(state.generation);
+    }
+    take(state);
+  });
+}
+
+void Generation::raise(std::uint64_t seen) {
+  context_.store.raise_generation(seen, known_, [this](store::Reply<store::GenerationState> reply) {
+    if (std::holds_alternative<store::StoreError>(reply)) return retry([this] { read(); });
+    take(std::get<store::GenerationState>(reply));
+  });
+}
+
+void Generation::take(const store::GenerationState& state) {
+  reading_ = false;
+  const bool raised = state.generation != state_.generation;
+  state_.generation = state.generation;
+  known_ = std::max(known_, state.generation);
+  generation_gauge_.set(static_cast<double>(state.generation));
+  if (raised) {
+    events_.set_generation(state.generation);
+    events_.add("GENERATION_RAISED", Severity::kInfo, "cluster",
+                fmt::format("the store is at generation {}", state.generation));
+  }
+  set_settling(state.settling);
+  if (!subscribed_) {
+    subscribe();
+  } else if (raised) {
+    for (const auto& listener : on_raised) listener();
+  }
+}
+
+void Generation::subscribe() {
+  if (subscribing_) return;
+  subscribing_ = true;
+  if (subscription_ != 0) context_.store.unsubscribe(subscription_);
+  subscription_ = context_.store.subscribe(
+      [this](store::Reply<store::Snapshot> reply) {
+        subscribing_ = false;
+        if (std::holds_alternative<store::StoreError>(reply)) {
+          return retry([this] { subscribe(); });
+        }
+        auto& snapshot = std::get<store::Snapshot>(reply);
+        subscribed_ = true;
+        set_settling(snapshot.settling);
+        view_.replace(std::move(snapshot));
+        for (const auto& listener : on_raised) listener();
+      },
+      [this](const store::Change& change) { on_change(change); });
+}
+
+void Generation::on_change(const store::Change& change) {
+  if (std::holds_alternative<store::Change::Reset>(change.what)) {
+    context_.log.warning("the store's feed was reset: reading everything again");
+    return subscribe();
+  }
+  view_.apply(change);
+  if (const auto* raised = std::get_if<store::Change::GenerationRaised>(&change.what)) {
+    if (raised->generation > state_.generation) take({raised->generation, true});
+  } else if (std::holds_alternative<store::Change::SettlingEnded>(change.what)) {
+    set_settling(false);
+  }
+}
+
+void Generation::retry(std::function<void()> what) {
+  context_.executor.run_after(kStoreRetryInterval, [what = std::move(what)] { what(); });
+}
+
+void Generation::set_settling(bool settling) {
+  if (settling == state_.settling) return;
+  state_.settling = settling;
+  settling_gauge_.set(settling ? 1 : 0);
+  if (settling) {
+    events_.add("SETTLING_BEGAN", Severity::kInfo, "cluster",
+                "new placements wait until what forwarders and agents hold has been restored");
+    keep_settling();
+    return;
+  }
+  context_.executor.cancel(settling_timer_);
+  renewals_count_from_ = context_.clock.now() + store::kRenewalGrace;
+  events_.add("SETTLING_ENDED", Severity::kInfo, "cluster",
+              fmt::format("{} placements are known", view_.placements().size()));
+  for (const auto& listener : on_settled) listener();
+}
+
+void Generation::keep_settling() {
+  // Asked well before the end, so that a slow answer does not let settling lapse in between.
+  settling_timer_ = context_.executor.run_after(Duration(store::kSettlingExtension) / 2, [this] {
+    if (!state_.settling) return;
+    if (still_restoring && still_restoring()) {
+      context_.store.extend_settling([this](store::Reply<store::GenerationState> reply) {
+        if (const auto* state = std::get_if<store::GenerationState>(&reply)) {
+          if (!state->settling && state->generation == state_.generation) set_settling(false);
+        }
+      });
+    }
+    keep_settling();
+  });
+}
+
+}  // namespace weir::core

@@ -1,0 +1,74 @@
+#pragma once
+// Generation: boot, loss of history and settling (design 3).
+//
+// Purpose: makes sure that the store has a generation higher than any this cluster has used (the
+// state-dir, agents and forwarders remember), reads everything, follows the feed, and keeps
+// settling alive while something is still being restored. Threading: the core's thread. Lifetime:
+// outlives completions of the store it waits for.
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "controlplane/core/cluster_view.h"
+#include "controlplane/core/context.h"
+#include "controlplane/core/events.h"
+
+namespace weir::core {
+
+class Generation {
+ public:
+  Generation(Context& context, ClusterView& view, EventRing& events, std::uint64_t known);
+  ~Generation();
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
+
+  void start();
+  /// Somebody has seen this generation: when it is higher than the store's, history was lost.
+  void seen(std::uint64_t generation);
+  /// A verb said so.
+  void history_lost();
+  /// Shorthand for completions: history_lost() where `error` says that.
+  void note(store::StoreError error);
+
+  std::uint64_t value() const { return state_.generation; }
+  bool settling() const { return state_.settling; }
+  /// The store was read and has a generation: requests can be answered.
+  bool ready() const { return subscribed_ && state_.generation != 0; }
+  /// Highest generation known, for the state-dir.
+  std::uint64_t highest() const { return known_; }
+  /// Until then an absent renewal means nothing.
+  MonotonicTime renewals_count_from() const { return renewals_count_from_; }
+
+  /// While it returns true, settling is kept alive (10 s in all).
+  std::function<bool()> still_restoring;
+  /// The generation is another one: what is held must be restored.
+  std::vector<std::function<void()>> on_raised;
+  std::vector<std::function<void()>> on_settled;
+
+ private:
+  void read();
+  void raise(std::uint64_t seen);
+  void take(const store::GenerationState& state);
+  void subscribe();
+  void on_change(const store::Change& change);
+  void retry(std::function<void()> what);
+  void set_settling(bool settling);
+  void keep_settling();
+
+  Context& context_;
+  ClusterView& view_;
+  EventRing& events_;
+  store::GenerationState state_;
+  std::uint64_t known_;
+  bool reading_ = false;  ///< one read-raise sequence at a time
+  bool subscribed_ = false;
+  bool subscribing_ = false;
+  std::uint64_t subscription_ = 0;
+  MonotonicTime renewals_count_from_;
+  TimerId settling_timer_ = 0;
+  metrics::Gauge& generation_gauge_;
+  metrics::Gauge& settling_gauge_;
+};
+
+}  // namespace weir::core

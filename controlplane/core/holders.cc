@@ -1,0 +1,177 @@
+#include "controlplane/core/holders.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "controlplane/core/limits.h"
+
+namespace weir::core {
+
+Holders::Holders(Context& context, ClusterView& view, Generation& generation,
+                 SessionTable& sessions, Forwarders& forwarders, Restorer& restorer)
+    : context_(context),
+      view_(view),
+      generation_(generation),
+      sessions_(sessions),
+      forwarders_(forwarders),
+      restorer_(restorer) {
+  view_.on_placement([this](const ClusterView::PlacementChange& change) {
+    const bool bound = change.after && change.after->state == model::PlacementState::kBound;
+    if (!bound) {
+      bound_.erase(change.stream);
+    } else if (!change.before || change.before->epoch != change.after->epoch) {
+      bound_[change.stream] = context_.clock.now() + kBoundAskedAfter;
+    }
+  });
+}
+
+void Holders::attached(const ForwarderHello& hello) {
+  std::set<SessionId> held;
+  for (const ClientSession& session : hello.sessions) held.insert(session.id);
+  for (const ClientSession& session : sessions_.end_all_but(hello.forwarder, held)) {
+    context_.log.debug("session {} of forwarder {} ended while it was away", session.id.str(),
+                       hello.forwarder.str());
+  }
+  // Read before the question, so that a session which began in between is not taken for a lost one.
+  const auto streams = view_.streams_held_by(hello.forwarder);
+  for (const ClientSession& session : hello.sessions) upserted(session);
+  for (const StreamKey& stream : streams) {
+    const auto* placement = view_.placement(stream);
+    if (placement == nullptr || placement->state == model::PlacementState::kOrphaned) continue;
+    const auto* holder = std::get_if<model::SessionHolder>(&placement->holder);
+    if (holder == nullptr || holder->forwarder != hello.forwarder) continue;
+    if (!held.contains(holder->session)) ask(*placement);
+  }
+}
+
+void Holders::changed(const ForwarderId& forwarder, const SessionChanges& changes) {
+  for (const ClientSession& session : changes.upserted) upserted(session);
+  for (const SessionEnd& end : changes.ended) {
+    if (const auto session = sessions_.end(forwarder, end.session)) ended(*session);
+  }
+}
+
+void Holders::upserted(const ClientSession& session) {
+  if (!sessions_.upsert(session, context_.clock.now())) {
+    context_.log.warning("forwarder {} has more sessions than are kept", session.forwarder.str());
+  }
+  if (session.intent != Intent::kPublish || !session.epoch.is_set()) return;
+  const auto* placement = view_.placement(session.stream);
+  const model::Holder holder = model::SessionHolder{session.forwarder, session.id};
+  const bool his =
+      placement != nullptr && placement->holder == holder && placement->epoch == session.epoch;
+  if (!his || generation_.settling()) return restorer_.session_held(session);
+  if (placement->state == model::PlacementState::kOrphaned) return restorer_.session_held(session);
+  if (session.state != SessionState::kActive || placement->state != model::PlacementState::kBound) {
+    return;
+  }
+  context_.store.confirm({session.stream, holder, session.epoch}, view_.caller(),
+                         [this, stream = session.stream](auto reply) { take(stream, reply); });
+}
+
+void Holders::ended(const ClientSession& session) {
+  if (session.intent != Intent::kPublish) return;
+  // Whatever its epoch: one handed out after its last message is his as well.
+  context_.store.release(
+      {session.stream, model::SessionHolder{session.forwarder, session.id}, Epoch{}},
+      view_.caller(), [this, stream = session.stream](auto reply) { take(stream, reply); });
+}
+
+void Holders::forgotten(const ForwarderId& forwarder) {
+  sessions_.end_all_but(forwarder, {});
+}
+
+void Holders::origin_snapshot(const OriginId& origin, const IncarnationId& incarnation,
+                              const std::set<StreamKey>& live) {
+  if (generation_.settling()) return;
+  std::vector<model::Placement> missed;
+  for (const StreamKey& stream : view_.streams_of(origin)) {
+    if (live.contains(stream)) continue;
+    const auto* placement = view_.placement(stream);
+    if (placement->incarnation == incarnation &&
+        placement->state == model::PlacementState::kPublishing) {
+      missed.push_back(*placement);
+    }
+  }
+  for (const auto& placement : missed) {
+    const auto* holder = std::get_if<model::SessionHolder>(&placement.holder);
+    if (holder == nullptr) continue;
+    if (forwarders_.attached(holder->forwarder)) {
+      ask(placement);
+    } else {
+      // The report covers at most its interval: it is not older than that.
+      orphan(placement, store::OrphanRequest::Evidence::kRenewalGone, kReportInterval);
+    }
+  }
+}
+
+void Holders::still_carried(const StreamKey& stream, const IncarnationId& incarnation,
+                            std::string_view tag) {
+  const auto parsed = parse_tag(tag);
+  const auto* placement = view_.placement(stream);
+  if (!parsed || placement == nullptr || placement->incarnation == incarnation) return;
+  if (placement->epoch != parsed->epoch || placement->holder != model::Holder(parsed->holder)) {
+    return;
+  }
+  context_.store.repoint({stream, placement->holder, placement->epoch}, incarnation, view_.caller(),
+                         [this, stream](auto reply) { take(stream, reply); });
+}
+
+void Holders::sweep() {
+  if (!generation_.ready() || generation_.settling()) return;
+  const MonotonicTime now = context_.clock.now();
+  std::vector<StreamKey> due;
+  for (auto& [stream, when] : bound_) {
+    if (when > now) continue;
+    when = now + kBoundAskAgain;
+    due.push_back(stream);
+  }
+  for (const StreamKey& stream : due) {
+    if (const auto* placement = view_.placement(stream)) ask(model::Placement(*placement));
+  }
+  // Its forwarder is away and its origin dead: nobody is left to say that it still publishes.
+  for (const auto& [id, forwarder] : forwarders_.all()) {
+    if (forwarder.link || now - *forwarder.detached_since < store::kRenewalExpiry) continue;
+    std::vector<model::Placement> lost;
+    for (const StreamKey& stream : view_.streams_held_by(id)) {
+      const auto* placement = view_.placement(stream);
+      const auto* record = view_.origin(placement->origin);
+      const bool dead =
+          record != nullptr && (record->dead || record->incarnation != placement->incarnation);
+      if (dead && placement->state != model::PlacementState::kOrphaned) lost.push_back(*placement);
+    }
+    for (const auto& placement : lost) {
+      orphan(placement, store::OrphanRequest::Evidence::kRenewalGone, std::nullopt);
+    }
+  }
+}
+
+void Holders::ask(const model::Placement& placement) {
+  const auto* holder = std::get_if<model::SessionHolder>(&placement.holder);
+  if (holder == nullptr || !forwarders_.attached(holder->forwarder)) return;
+  const SessionId session = holder->session;
+  forwarders_.ask(
+      holder->forwarder, {session}, [this, placement, session](const Forwarders::Facts& facts) {
+        if (!facts) return;
+        const bool known = std::any_of(facts->begin(), facts->end(), [&](const SessionFacts& fact) {
+          return fact.session == session;
+        });
+        if (!known) {
+          orphan(placement, store::OrphanRequest::Evidence::kUnknown, std::nullopt);
+        }
+      });
+}
+
+void Holders::orphan(const model::Placement& placement, store::OrphanRequest::Evidence evidence,
+                     std::optional<Duration> snapshot_age) {
+  context_.store.orphan(
+      {{placement.stream, placement.holder, placement.epoch}, evidence, snapshot_age},
+      view_.caller(), [this, stream = placement.stream](auto reply) { take(stream, reply); });
+}
+
+void Holders::take(const StreamKey& stream, store::Reply<store::Changed>& reply) {
+  if (const auto* error = std::get_if<store::StoreError>(&reply)) return generation_.note(*error);
+  view_.learn(stream, std::get<store::Changed>(reply).placement);
+}
+
+}  // namespace weir::core

@@ -1,0 +1,59 @@
+#pragma once
+// Times and bounds of the core (design 5, 6). Threading: constants.
+
+#include <chrono>
+#include <cstddef>
+
+#include "controlplane/store/limits.h"
+
+namespace weir::core {
+
+using namespace std::chrono_literals;
+
+// --- timers
+inline constexpr auto kTick = 100ms;  ///< membership and queries are looked at this often
+inline constexpr auto kHeartbeatInterval = 200ms;  ///< down each attach stream
+inline constexpr auto kRenewInterval = 1s;         ///< of an attached forwarder in the store
+inline constexpr auto kForwarderSilenceMax =
+    3s;  ///< its attach stream is ended, its renewal not sent
+inline constexpr auto kStoreRetryInterval = 500ms;
+inline constexpr auto kDetachedKept = 10min;    ///< then a forwarder and its sessions are forgotten
+inline constexpr auto kReportInterval = 1s;     ///< told to agents
+inline constexpr auto kSnapshotInterval = 60s;  ///< told to agents
+
+// --- second publishers
+inline constexpr auto kSessionQueryTimeout = 300ms;
+inline constexpr auto kMediaIdle = 2s;  ///< without media for so long: may be taken over
+inline constexpr auto kCloseAnswerTimeout = 500ms;  ///< of the displaced holder's forwarder
+inline constexpr auto kBoundAskedAfter = 10s;  ///< a placement bound for longer: ask its forwarder
+inline constexpr auto kBoundAskAgain = 2s;
+
+// --- answers
+inline constexpr auto kRetrySettling = 200ms;  ///< suggested to callers
+inline constexpr auto kRetryNoOrigin = 500ms;
+inline constexpr auto kRetryBusy = 200ms;
+inline constexpr auto kRequestIdWindow = 60s;
+inline constexpr std::size_t kRequestIdsMax = 100'000;
+
+// --- bounds
+inline constexpr std::size_t kWarningsMax = 20;  ///< of the cluster status
+inline constexpr std::size_t kEventsKept = 10'000;
+inline constexpr std::size_t kEventWatchersMax = 256;
+inline constexpr std::size_t kForwardersMax = 1'000;
+inline constexpr std::size_t kAgentsMax = 10'000;
+inline constexpr std::size_t kOriginsPerAgentMax = 1'000;
+inline constexpr std::size_t kSessionsPerForwarderMax = 200'000;
+inline constexpr std::size_t kInterestsPerForwarderMax = 200'000;
+inline constexpr std::size_t kStreamsPerOriginMax = 20'000;
+inline constexpr std::size_t kQueriesOpenMax = 10'000;
+inline constexpr std::size_t kPendingRestoresMax = 500'000;
+inline constexpr std::size_t kTextBytesMax = 256;  ///< ids, reasons, client agents
+inline constexpr std::size_t kLabelsMax = 32;
+inline constexpr std::size_t kEndpointsMax = 16;
+
+static_assert(kTick < kHeartbeatInterval);
+static_assert(kHeartbeatInterval * 3 < 700ms, "a missed heartbeat does not end an attach stream");
+static_assert(kRenewInterval * 2 < store::kRenewalExpiry);
+static_assert(kSessionQueryTimeout < store::kIdleEvidenceAgeMax);
+
+}  // namespace weir::core

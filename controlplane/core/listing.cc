@@ -1,0 +1,254 @@
+#include "controlplane/core/listing.h"
+
+#include <utility>
+
+#include "controlplane/core/limits.h"
+
+namespace weir::core {
+namespace {
+
+/// At most `limit` of the entries after `from`, and where the next page starts.
+template <class T, class Map, class Take>
+Page<T> page_of(const Map& map, typename Map::const_iterator from, std::size_t limit,
+                const Take& take) {
+  Page<T> page;
+  std::string last;
+  for (auto at = from; at != map.end(); ++at) {
+    auto item = take(at->second);
+    if (!item) continue;
+    if (page.items.size() == limit) {
+      page.next = last;
+      break;
+    }
+    page.items.push_back(std::move(*item));
+    last = at->first.str();
+  }
+  return page;
+}
+
+}  // namespace
+
+Listing::Listing(Context& context, ClusterView& view, Generation& generation,
+                 SessionTable& sessions, OriginBoard& board, Liveness& liveness,
+                 Forwarders& forwarders, Agents& agents, StaticOrigins& static_origins)
+    : context_(context),
+      view_(view),
+      generation_(generation),
+      sessions_(sessions),
+      board_(board),
+      liveness_(liveness),
+      forwarders_(forwarders),
+      agents_(agents),
+      static_origins_(static_origins),
+      started_(context.clock.now()) {}
+
+Answer<OriginInfo> Listing::origin(const OriginId& id) const {
+  const auto* record = view_.origin(id);
+  if (record == nullptr) {
+    return CoreError{Reason::kOriginNotFound,
+                     fmt::format("origin {} is not known", id.str()),
+                     "origins/" + id.str(),
+                     {},
+                     std::nullopt};
+  }
+  return describe(*record);
+}
+
+OriginInfo Listing::describe(const store::OriginRecord& record) const {
+  const OriginId& id = record.description.id;
+  const MonotonicTime now = context_.clock.now();
+  OriginInfo info;
+  info.record = record;
+  info.placed_streams = board_.placed(record.incarnation);
+  info.penalized_forwarders = liveness_.rules().penalized_forwarders(id, now);
+  if (const auto status = liveness_.rules().status(id)) {
+    info.state = status->state;
+    info.state_reason = membership::to_string(status->reason);
+  }
+  if (record.dead) info.state = model::OriginState::kDead;
+  const auto* view = board_.find(id);
+  if (view != nullptr && view->load) {
+    info.load = view->load;
+    info.load_age = now - view->load_time;
+  }
+  return info;
+}
+
+Page<OriginInfo> Listing::origins(const std::string& after, std::size_t limit) const {
+  const auto& all = view_.origins();
+  return page_of<OriginInfo>(
+      all, all.upper_bound(OriginId(after)), limit,
+      [this](const store::OriginRecord& record) { return std::optional(describe(record)); });
+}
+
+Answer<StreamInfo> Listing::stream(const StreamKey& key) const {
+  const auto* placement = view_.placement(key);
+  if (placement == nullptr) {
+    return CoreError{Reason::kPlacementNotFound,
+                     fmt::format("{} is not placed", key.str()),
+                     "streams/" + key.str(),
+                     {},
+                     std::nullopt};
+  }
+  return describe(*placement);
+}
+
+StreamInfo Listing::describe(const model::Placement& placement) const {
+  StreamInfo info{placement,
+                  sessions_.of_stream(placement.stream),
+                  agents_.stream_load(placement.origin, placement.stream),
+                  {}};
+  if (info.load) info.load_age = context_.clock.now() - info.load->at;
+  return info;
+}
+
+Page<StreamInfo> Listing::streams(const std::string& after, std::size_t limit,
+                                  const OriginId& origin) const {
+  const auto& all = view_.placements();
+  auto from = all.begin();
+  if (!after.empty()) {
+    const auto key = parse_stream_key(after);
+    if (key) from = all.upper_bound(*key);
+  }
+  return page_of<StreamInfo>(all, from, limit,
+                             [&](const model::Placement& placement) -> std::optional<StreamInfo> {
+                               if (!origin.empty() && placement.origin != origin) {
+                                 return std::nullopt;
+                               }
+                               return describe(placement);
+                             });
+}
+
+Answer<ForwarderInfo> Listing::forwarder(const ForwarderId& id) const {
+  const auto* record = forwarders_.find(id);
+  if (record == nullptr) {
+    return CoreError{Reason::kForwarderNotFound,
+                     fmt::format("forwarder {} is not known", id.str()),
+                     "forwarders/" + id.str(),
+                     {},
+                     std::nullopt};
+  }
+  return describe(*record);
+}
+
+ForwarderInfo Listing::describe(const ForwarderRecord& record) const {
+  return {record, context_.clock.now() - record.last_seen, sessions_.of_forwarder(record.id)};
+}
+
+Page<ForwarderInfo> Listing::forwarders(const std::string& after, std::size_t limit) const {
+  const auto& all = forwarders_.all();
+  return page_of<ForwarderInfo>(
+      all, all.upper_bound(ForwarderId(after)), limit,
+      [this](const ForwarderRecord& record) { return std::optional(describe(record)); });
+}
+
+Page<SessionInfo> Listing::sessions(const std::string& after, std::size_t limit,
+                                    const std::string& stream, const ForwarderId& forwarder) const {
+  const auto pass = [&](const ClientSession& session) {
+    return (stream.empty() || session.stream.str() == stream) &&
+           (forwarder.empty() || session.forwarder == forwarder);
+  };
+  Page<SessionInfo> page;
+  // One more than fits, to know whether there is a next page.
+  const auto found = sessions_.list(SessionId(after), limit + 1, pass);
+  for (const auto* entry : found) {
+    if (page.items.size() == limit) {
+      page.next = page.items.back().session.id.str();
+      break;
+    }
+    SessionInfo info{entry->session};
+    if (info.session.media_idle) {
+      *info.session.media_idle += context_.clock.now() - entry->told_at;
+    }
+    page.items.push_back(std::move(info));
+  }
+  return page;
+}
+
+std::vector<ForwarderId> Listing::unreachable(const ForwarderId& only) const {
+  std::vector<ForwarderId> away;
+  for (const auto& [id, record] : forwarders_.all()) {
+    if (record.link || (!only.empty() && id != only)) continue;
+    const auto counts = sessions_.of_forwarder(id);
+    if (counts.publishers + counts.players > 0) away.push_back(id);
+  }
+  return away;
+}
+
+StatusInfo Listing::status() const {
+  StatusInfo status;
+  status.options = context_.options;
+  status.generation = generation_.value();
+  status.settling = generation_.settling();
+  status.verdicts_frozen = liveness_.rules().verdicts_frozen();
+  for (const auto& origin : board_.views()) {
+    switch (origin.state) {
+      case model::OriginState::kAlive:
+        ++status.origins_alive;
+        break;
+      case model::OriginState::kSuspect:
+        ++status.origins_suspect;
+        break;
+      case model::OriginState::kDead:
+        ++status.origins_dead;
+        break;
+    }
+    if (origin.cordoned) ++status.origins_cordoned;
+  }
+  for (const auto& [stream, placement] : view_.placements()) {
+    switch (placement.state) {
+      case model::PlacementState::kBound:
+        ++status.streams_bound;
+        break;
+      case model::PlacementState::kPublishing:
+        ++status.streams_publishing;
+        break;
+      case model::PlacementState::kOrphaned:
+        ++status.streams_orphaned;
+        break;
+    }
+  }
+  status.forwarders_attached = static_cast<std::uint32_t>(forwarders_.attached_count());
+  status.agents_attached = static_cast<std::uint32_t>(agents_.attached_count());
+  status.sessions = sessions_.all();
+  status.uptime = context_.clock.now() - started_;
+  add_warnings(status);
+  return status;
+}
+
+void Listing::add_warnings(StatusInfo& status) const {
+  const auto warn = [&](std::string text) { status.warnings.push_back(std::move(text)); };
+  if (!generation_.ready()) warn("the store cannot be read: no stream can be placed");
+  if (status.settling) {
+    warn("settling: new streams wait until what runs has been restored (10 s at most)");
+  }
+  if (status.verdicts_frozen) {
+    warn("verdicts are frozen: too many origins would be declared dead at once");
+  }
+  if (board_.views().empty()) {
+    warn("no origin is registered: start weir-origin-agent or use weirctl origin register");
+  } else if (status.origins_alive == 0) {
+    warn("no origin is alive: no new stream can be placed");
+  }
+  if (status.origins_suspect > 0) {
+    warn(fmt::format("{} origins are suspect and take no new streams", status.origins_suspect));
+  }
+  if (status.origins_dead > 0) warn(fmt::format("{} origins are dead", status.origins_dead));
+  if (status.forwarders_attached == 0) warn("no forwarder is attached");
+  const auto away = unreachable({});
+  if (!away.empty()) {
+    warn(fmt::format("{} forwarders with sessions are not attached", away.size()));
+  }
+  for (const auto& origin : board_.views()) {
+    const auto& id = origin.description->id;
+    const auto cut = liveness_.rules().penalized_forwarders(id, context_.clock.now());
+    if (cut.empty()) continue;
+    warn(fmt::format("{} forwarders cannot dial origin {}", cut.size(), id.str()));
+    if (status.warnings.size() >= kWarningsMax) break;
+  }
+  if (!static_origins_.saved()) {
+    warn("the state directory cannot be written: cordons and static origins may be lost");
+  }
+}
+
+}  // namespace weir::core

@@ -1,0 +1,114 @@
+#pragma once
+// Listing: the read-only answers for operators, from the replica's memory.
+//
+// Purpose: pages in order of name; the state of the cluster at a glance.
+// Threading: the core's thread. Lifetime: pointers in answers are valid until the next change.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controlplane/core/agents.h"
+#include "controlplane/core/cluster_view.h"
+#include "controlplane/core/context.h"
+#include "controlplane/core/forwarders.h"
+#include "controlplane/core/generation.h"
+#include "controlplane/core/liveness.h"
+#include "controlplane/core/origin_board.h"
+#include "controlplane/core/session_table.h"
+#include "controlplane/core/static_origins.h"
+
+namespace weir::core {
+
+struct OriginInfo {
+  store::OriginRecord record;
+  model::OriginState state = model::OriginState::kSuspect;
+  std::string state_reason;
+  std::optional<model::Load> load;
+  Duration load_age{};
+  std::uint32_t placed_streams = 0;
+  std::vector<ForwarderId> penalized_forwarders;
+};
+
+struct StreamInfo {
+  model::Placement placement;
+  SessionTable::Counts sessions;
+  std::optional<StreamLoad> load;
+  Duration load_age{};
+};
+
+struct ForwarderInfo {
+  ForwarderRecord record;
+  Duration last_seen_age{};
+  SessionTable::Counts sessions;
+};
+
+struct SessionInfo {
+  ClientSession session;  ///< media_idle as of now
+};
+
+template <class T>
+struct Page {
+  std::vector<T> items;
+  std::string next;  ///< name of the last item; empty = the last page
+};
+
+struct StatusInfo {
+  Options options;
+  std::uint64_t generation = 0;
+  bool settling = false;
+  bool verdicts_frozen = false;
+  std::uint32_t origins_alive = 0, origins_suspect = 0, origins_dead = 0, origins_cordoned = 0;
+  std::uint32_t streams_bound = 0, streams_publishing = 0, streams_orphaned = 0;
+  std::uint32_t forwarders_attached = 0, agents_attached = 0;
+  SessionTable::Counts sessions;
+  Duration uptime{};
+  std::vector<std::string> warnings;
+};
+
+class Listing {
+ public:
+  Listing(Context& context, ClusterView& view, Generation& generation, SessionTable& sessions,
+          OriginBoard& board, Liveness& liveness, Forwarders& forwarders, Agents& agents,
+          StaticOrigins& static_origins);
+
+  Answer<OriginInfo> origin(const OriginId& id) const;
+  OriginInfo describe(const store::OriginRecord& record) const;
+  Page<OriginInfo> origins(const std::string& after, std::size_t limit) const;
+
+  Answer<StreamInfo> stream(const StreamKey& key) const;
+  /// `origin` empty = all.
+  Page<StreamInfo> streams(const std::string& after, std::size_t limit,
+                           const OriginId& origin) const;
+  Revision revision() const { return view_.revision(); }
+
+  Answer<ForwarderInfo> forwarder(const ForwarderId& id) const;
+  Page<ForwarderInfo> forwarders(const std::string& after, std::size_t limit) const;
+
+  /// Empty filters = all.
+  Page<SessionInfo> sessions(const std::string& after, std::size_t limit, const std::string& stream,
+                             const ForwarderId& forwarder) const;
+  /// Forwarders that hold sessions but are not attached.
+  std::vector<ForwarderId> unreachable(const ForwarderId& only) const;
+
+  StatusInfo status() const;
+
+ private:
+  StreamInfo describe(const model::Placement& placement) const;
+  ForwarderInfo describe(const ForwarderRecord& record) const;
+  void add_warnings(StatusInfo& status) const;
+
+  Context& context_;
+  ClusterView& view_;
+  Generation& generation_;
+  SessionTable& sessions_;
+  OriginBoard& board_;
+  Liveness& liveness_;
+  Forwarders& forwarders_;
+  Agents& agents_;
+  StaticOrigins& static_origins_;
+  MonotonicTime started_;
+};
+
+}  // namespace weir::core

@@ -1,0 +1,75 @@
+#pragma once
+// OriginBoard: what placement decisions look at, kept current entry by entry (design 5).
+//
+// Purpose: one contiguous array of placement::OriginView, edited when a report, a change of the
+// store or a reservation concerns an origin; plus the ledger of what was placed and is not reported
+// yet. Threading: the core's thread. Lifetime: a snapshot is valid until the next call that changes
+// it.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "controlplane/core/cluster_view.h"
+#include "controlplane/core/context.h"
+#include "controlplane/placement/decision.h"
+#include "controlplane/placement/origin_view.h"
+#include "controlplane/placement/placer.h"
+#include "controlplane/placement/reservation_ledger.h"
+
+namespace weir::core {
+
+class OriginBoard {
+ public:
+  OriginBoard(Context& context, ClusterView& view);
+
+  // --- inputs
+  void set_state(const OriginId& origin, model::OriginState state);
+  void set_error_rate(const OriginId& origin, double rate);
+  void report(const OriginId& origin, const IncarnationId& incarnation, const model::Load& load);
+  /// A new incarnation starts slowly; not while settling, when everything seems new.
+  std::function<bool()> slow_start = [] { return true; };
+
+  // --- decisions
+  placement::Decision decide(const placement::Request& request);
+  /// Charges the winner of `decision`; 0 when there is none.
+  placement::ReservationLedger::Id reserve(const StreamKey& stream,
+                                           const placement::Decision& decision);
+  /// The store has bound `incarnation`: the charge stays there, moved where another candidate won.
+  void keep(const StreamKey& stream, placement::ReservationLedger::Id reservation,
+            const placement::Decision& decision, const IncarnationId& incarnation);
+  void undo(const StreamKey& stream, placement::ReservationLedger::Id reservation);
+
+  // --- reading
+  const placement::OriginView* find(const OriginId& origin) const;
+  std::uint32_t placed(const IncarnationId& incarnation) const;
+  const std::vector<placement::OriginView>& views() const { return views_; }
+
+ private:
+  struct InFlight {
+    placement::ReservationLedger::Id id;
+    IncarnationId incarnation;
+  };
+
+  void on_origin(const ClusterView::OriginChange& change);
+  void on_placement(const ClusterView::PlacementChange& change);
+  void count(const IncarnationId& incarnation, int by);
+  void refresh_pending(const IncarnationId& incarnation);
+  placement::OriginView* entry(const OriginId& origin);
+  placement::OriginView* entry_of(const IncarnationId& incarnation);
+  void drop_in_flight(const StreamKey& stream, placement::ReservationLedger::Id reservation);
+
+  Context& context_;
+  ClusterView& view_;
+  placement::Placer placer_;
+  placement::ReservationLedger ledger_;
+  std::vector<placement::OriginView> views_;
+  std::unordered_map<OriginId, std::size_t> index_;
+  std::unordered_map<IncarnationId, OriginId> incarnations_;
+  std::unordered_map<IncarnationId, std::uint32_t> placed_;
+  std::unordered_multimap<StreamKey, InFlight> in_flight_;
+};
+
+}  // namespace weir::core

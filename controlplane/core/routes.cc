@@ -1,0 +1,178 @@
+#include "controlplane/core/routes.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "controlplane/core/limits.h"
+
+namespace weir::core {
+
+Routes::Routes(Context& context, ClusterView& view, Generation& generation, OriginBoard& board,
+               Forwarders& forwarders)
+    : context_(context),
+      view_(view),
+      generation_(generation),
+      board_(board),
+      forwarders_(forwarders) {
+  view_.on_placement([this](const ClusterView::PlacementChange& change) { on_placement(change); });
+  view_.on_origin([this](const ClusterView::OriginChange& change) { on_origin(change); });
+}
+
+void Routes::attached(const ForwarderId& forwarder, const std::vector<StreamKey>& interests) {
+  push_table();
+  OriginTable table{table_revision(), true, {}, {}};
+  for (const auto& [id, entry] : table_) table.origins.push_back(entry);
+  forwarders_.send(forwarder, std::move(table));
+  for (const StreamKey& stream : interests) add(forwarder, stream);
+  // What it publishes concerns it too, asked for or not: it may have been displaced meanwhile.
+  for (const StreamKey& stream : view_.streams_held_by(forwarder)) {
+    if (auto message = update(stream, view_.revision())) {
+      forwarders_.send(forwarder, std::move(*message));
+    }
+  }
+}
+
+void Routes::detached(const ForwarderId& forwarder) {
+  const auto node = interests_.extract(forwarder);
+  if (node.empty()) return;
+  for (const StreamKey& stream : node.mapped()) {
+    const auto found = interested_.find(stream);
+    if (found == interested_.end()) continue;
+    found->second.erase(forwarder);
+    if (found->second.empty()) interested_.erase(found);
+  }
+}
+
+void Routes::interest(const ForwarderId& forwarder, const RouteInterest& interest) {
+  for (const StreamKey& stream : interest.remove) {
+    const auto of = interests_.find(forwarder);
+    if (of != interests_.end()) of->second.erase(stream);
+    const auto found = interested_.find(stream);
+    if (found == interested_.end()) continue;
+    found->second.erase(forwarder);
+    if (found->second.empty()) interested_.erase(found);
+  }
+  for (const StreamKey& stream : interest.add) add(forwarder, stream);
+}
+
+void Routes::add(const ForwarderId& forwarder, const StreamKey& stream) {
+  auto& of = interests_[forwarder];
+  if (of.size() >= kInterestsPerForwarderMax && !of.contains(stream)) {
+    context_.log.warning("forwarder {} asks for more than {} routes", forwarder.str(),
+                         kInterestsPerForwarderMax);
+    return;
+  }
+  of.insert(stream);
+  interested_[stream].insert(forwarder);
+  if (view_.placement(stream) == nullptr) {
+    look_up(forwarder, stream);
+  } else if (auto message = update(stream, view_.revision())) {
+    forwarders_.send(forwarder, std::move(*message));
+  }
+}
+
+void Routes::look_up(const ForwarderId& forwarder, const StreamKey& stream) {
+  // Interest is registered first, so that a bind in between is pushed; the store is asked because
+  // its feed may not have told of a bind before.
+  context_.store.lookup(
+      stream, view_.caller(),
+      [this, forwarder, stream](store::Reply<std::optional<model::Placement>> reply) {
+        if (const auto* error = std::get_if<store::StoreError>(&reply)) {
+          generation_.note(*error);
+        } else {
+          view_.learn(stream, std::get<std::optional<model::Placement>>(reply));
+        }
+        if (auto message = update(stream, view_.revision())) {
+          forwarders_.send(forwarder, std::move(*message));
+        }
+      });
+}
+
+std::optional<RouteUpdate> Routes::update(const StreamKey& stream, Revision revision) const {
+  const auto* placement = view_.placement(stream);
+  if (placement == nullptr) return RouteUpdate{stream, std::nullopt, revision};
+  auto route = route_of(*placement, model::Protocol::kRtmp);
+  // Placed, but its origin has not come back yet: saying "not placed" would be false. It follows
+  // with the origin.
+  if (!route) return std::nullopt;
+  return RouteUpdate{stream, std::move(route), std::max(revision, placement->revision)};
+}
+
+std::optional<Route> Routes::route_of(const model::Placement& placement,
+                                      model::Protocol protocol) const {
+  const auto* record = view_.origin(placement.origin);
+  if (record == nullptr) return std::nullopt;
+  Route route{placement, {}, record->description.kind};
+  const auto& endpoints = record->description.endpoints;
+  const auto take = [&](bool wanted) {
+    std::copy_if(endpoints.begin(), endpoints.end(), std::back_inserter(route.endpoints),
+                 [&](const auto& endpoint) { return (endpoint.protocol == protocol) == wanted; });
+  };
+  take(true);
+  take(false);
+  return route;
+}
+
+void Routes::on_placement(const ClusterView::PlacementChange& change) {
+  std::set<ForwarderId> told;
+  const auto found = interested_.find(change.stream);
+  if (found != interested_.end()) told = found->second;
+  for (const auto* placement : {&change.before, &change.after}) {
+    if (!*placement) continue;
+    const auto* holder = std::get_if<model::SessionHolder>(&(*placement)->holder);
+    if (holder != nullptr) told.insert(holder->forwarder);
+  }
+  if (told.empty()) return;
+  const auto message = update(change.stream, change.revision);
+  if (!message) return;
+  for (const ForwarderId& forwarder : told) forwarders_.send(forwarder, *message);
+}
+
+void Routes::on_origin(const ClusterView::OriginChange& change) {
+  table_dirty_ = true;
+  const bool reachable_elsewhere =
+      !change.before || !change.after ||
+      change.before->description.endpoints != change.after->description.endpoints;
+  if (!reachable_elsewhere || !change.after) return;
+  for (const StreamKey& stream : view_.streams_of(change.origin)) {
+    const auto* placement = view_.placement(stream);
+    on_placement({stream, std::nullopt, *placement, view_.revision()});
+  }
+}
+
+OriginTableEntry Routes::entry(const store::OriginRecord& record) const {
+  const auto* view = board_.find(record.description.id);
+  const bool alive = view != nullptr && view->state == model::OriginState::kAlive;
+  return {record.description.id,
+          record.incarnation,
+          record.description.kind,
+          record.description.endpoints,
+          alive && !record.cordoned,
+          record.dead || (view != nullptr && view->state == model::OriginState::kDead),
+          record.description.zone};
+}
+
+void Routes::push_table() {
+  if (!table_dirty_) return;
+  table_dirty_ = false;
+  OriginTable changes{table_revision(), false, {}, {}};
+  for (auto at = table_.begin(); at != table_.end();) {
+    if (view_.origin(at->first) == nullptr) {
+      changes.removed.push_back(at->first);
+      at = table_.erase(at);
+    } else {
+      ++at;
+    }
+  }
+  for (const auto& [id, record] : view_.origins()) {
+    auto present = entry(record);
+    auto& sent = table_[id];
+    if (sent == present) continue;
+    sent = present;
+    changes.origins.push_back(std::move(present));
+  }
+  if (!changes.origins.empty() || !changes.removed.empty()) forwarders_.send_all(changes);
+}
+
+}  // namespace weir::core

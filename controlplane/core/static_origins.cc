@@ -1,0 +1,187 @@
+#include "controlplane/core/static_origins.h"
+
+#include <utility>
+
+#include "controlplane/core/limits.h"
+#include "controlplane/core/origin_rules.h"
+
+namespace weir::core {
+namespace {
+
+constexpr std::size_t kLifeTokenLength = 16;
+
+/// Names a life of a process that nobody watches from near: it has no pid to tell.
+std::string next_life(Random& random) {
+  return "static:" + random.token(kLifeTokenLength);
+}
+
+CoreError no_such_origin(const OriginId& origin) {
+  return {Reason::kOriginNotFound,
+          fmt::format("origin {} is not known", origin.str()),
+          "origins/" + origin.str(),
+          {},
+          std::nullopt};
+}
+
+CoreError store_error(store::StoreError error) {
+  if (error == store::StoreError::kUnavailable) {
+    return {Reason::kStoreUnavailable, "the store does not answer", "", {}, kRetryBusy};
+  }
+  return {Reason::kSettling,
+          "the store's history was lost: it is being restored",
+          "",
+          {},
+          kRetrySettling};
+}
+
+}  // namespace
+
+StaticOrigins::StaticOrigins(Context& context, ClusterView& view, Generation& generation,
+                             Liveness& liveness, KeptState kept)
+    : context_(context),
+      view_(view),
+      generation_(generation),
+      liveness_(liveness),
+      cordons_(kept.cordons),
+      saved_(std::move(kept)) {
+  for (const Kept& origin : saved_.static_origins) origins_.emplace(origin.description.id, origin);
+  view_.on_origin([this](const ClusterView::OriginChange& change) { on_origin(change); });
+}
+
+void StaticOrigins::register_origin(model::OriginDescription description, bool validate_only,
+                                    Respond<store::OriginRecord> respond) {
+  const auto invalid = [](std::string why, std::string field) {
+    return CoreError{Reason::kInvalidField, std::move(why), std::move(field), {}, std::nullopt};
+  };
+  description.agent = {};
+  if (auto why = description_error(description); !why.empty()) {
+    return respond(invalid(std::move(why), "origin_id, endpoints"));
+  }
+  if (!context_.options.listener_is_loopback) {
+    if (auto why = loopback_error(description); !why.empty()) {
+      return respond(invalid(std::move(why), "endpoints"));
+    }
+  }
+  const OriginId id = description.id;
+  if (view_.origin(id) != nullptr || origins_.contains(id)) {
+    return respond(CoreError{Reason::kOriginIdInUse,
+                             fmt::format("an origin with the id {} exists", id.str()),
+                             "origins/" + id.str(),
+                             {},
+                             std::nullopt});
+  }
+  Kept origin{std::move(description), next_life(context_.random), {}};
+  if (validate_only) {
+    store::OriginRecord record;
+    record.description = origin.description;
+    return respond(std::move(record));
+  }
+  upsert(origin, std::move(respond));
+}
+
+void StaticOrigins::upsert(const Kept& origin, Respond<store::OriginRecord> respond) {
+  ++in_flight_;
+  context_.store.upsert_origin(
+      {origin.description, origin.process, origin.incarnation}, view_.caller(),
+      [this, kept = Kept(origin),
+       respond = std::move(respond)](store::Reply<store::OriginUpserted> reply) mutable {
+        --in_flight_;
+        if (const auto* error = std::get_if<store::StoreError>(&reply)) {
+          generation_.note(*error);
+          return respond(store_error(*error));
+        }
+        const store::OriginRecord record = std::get<store::OriginUpserted>(reply).record;
+        // Taken in the same moment by an agent's: the id is his, this one got another.
+        const OriginId id = record.description.id;
+        kept.description.id = id;
+        kept.incarnation = record.incarnation;
+        origins_.insert_or_assign(id, kept);
+        view_.learn(record);
+        liveness_.tell([&](membership::Membership& rules) {
+          return rules.origin_registered({id, record.incarnation, AgentId{}, false},
+                                         context_.clock.now());
+        });
+        save();
+        respond(record);
+      });
+}
+
+void StaticOrigins::admit(const OriginId& origin) {
+  const auto found = origins_.find(origin);
+  if (found == origins_.end()) return;
+  Kept next = found->second;
+  next.process = next_life(context_.random);
+  upsert(next, [](const Answer<store::OriginRecord>&) {});
+}
+
+void StaticOrigins::restore_all() {
+  if (!generation_.ready()) return;
+  for (const auto& [id, origin] : origins_) {
+    if (view_.origin(id) == nullptr) upsert(origin, [](const Answer<store::OriginRecord>&) {});
+  }
+  for (const auto& [id, record] : view_.origins()) {
+    if (!record.cordoned && cordons_.contains(id)) restore_cordon(id);
+  }
+  save();
+}
+
+void StaticOrigins::cordon(const OriginId& origin, std::optional<std::string> reason,
+                           Respond<store::OriginRecord> respond) {
+  context_.store.set_cordon(origin, reason, view_.caller(),
+                            [this, origin, reason, respond = std::move(respond)](
+                                store::Reply<std::optional<store::OriginRecord>> reply) mutable {
+                              if (const auto* error = std::get_if<store::StoreError>(&reply)) {
+                                generation_.note(*error);
+                                return respond(store_error(*error));
+                              }
+                              const auto& record =
+                                  std::get<std::optional<store::OriginRecord>>(reply);
+                              if (!record) return respond(no_such_origin(origin));
+                              if (reason) {
+                                cordons_.insert_or_assign(origin, *reason);
+                              } else {
+                                cordons_.erase(origin);
+                              }
+                              view_.learn(*record);
+                              save();
+                              respond(*record);
+                            });
+}
+
+void StaticOrigins::restore_cordon(const OriginId& origin) {
+  context_.store.set_cordon(origin, cordons_.at(origin), view_.caller(),
+                            [this](store::Reply<std::optional<store::OriginRecord>> reply) {
+                              if (const auto* error = std::get_if<store::StoreError>(&reply)) {
+                                return generation_.note(*error);
+                              }
+                              const auto& record =
+                                  std::get<std::optional<store::OriginRecord>>(reply);
+                              if (record) view_.learn(*record);
+                            });
+}
+
+void StaticOrigins::on_origin(const ClusterView::OriginChange& change) {
+  // An operator registered it, so it is never forgotten, however long it has been dead.
+  const auto known = origins_.find(change.origin);
+  if (!change.after && known != origins_.end()) {
+    return upsert(known->second, [](const Answer<store::OriginRecord>&) {});
+  }
+  // Its order was given before the store lost it: no placement slips in, because the change that
+  // brings the origin back is the one that brings the cordon.
+  if (change.after && !change.before && !change.after->cordoned &&
+      cordons_.contains(change.origin)) {
+    restore_cordon(change.origin);
+  }
+}
+
+void StaticOrigins::save() {
+  KeptState state;
+  state.generation = generation_.highest();
+  for (const auto& [id, origin] : origins_) state.static_origins.push_back(origin);
+  state.cordons = cordons_;
+  if (state == saved_ && last_save_worked_) return;
+  last_save_worked_ = context_.keeper.save(state);
+  saved_ = std::move(state);
+}
+
+}  // namespace weir::core

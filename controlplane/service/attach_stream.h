@@ -1,0 +1,153 @@
+#pragma once
+// AttachStream: one bidirectional stream of the callback API with a bounded queue of its own.
+//
+// Purpose: gRPC allows one write at a time and aborts on a second; and it reads as fast as it is
+// asked to. Here writes wait in a queue whose overflow ends the stream, and the next read starts
+// when the core has taken the message before: both directions are bounded. Threading: send, end and
+// read_on from the core's thread; gRPC's threads call the rest. A mutex guards what both touch;
+// gRPC's operations are started under it and never call back inside. Lifetime: shared by the core
+// (as a link) and the reactor, which gRPC holds until OnDone.
+
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include "common/rpc/status.h"
+#include "controlplane/service/limits.h"
+
+namespace weir::service {
+
+template <class Up, class Down>
+class AttachStream : public std::enable_shared_from_this<AttachStream<Up, Down>> {
+ public:
+  using Reactor = grpc::ServerBidiReactor<Up, Down>;
+  /// Both are called on gRPC's threads, in order.
+  struct Events {
+    std::function<void(const Up&)> message;  ///< answer with read_on()
+    std::function<void()> closed;            ///< once, after the last message
+  };
+
+  explicit AttachStream(grpc::CallbackServerContext* context)
+      : context_(context), peer_(context->peer()) {}
+
+  /// The reactor for gRPC, which deletes itself.
+  Reactor* start(Events events) {
+    events_ = std::move(events);
+    reactor_ = new Driver(this->shared_from_this());
+    reactor_->StartRead(&incoming_);
+    return reactor_;
+  }
+
+  void send(Down message) {
+    const std::lock_guard lock(mutex_);
+    if (finishing()) return;
+    if (queue_.size() >= kAttachQueueMax) {
+      return finish(rpc::make_status(rpc::reason::kLimitReached, "the peer reads too slowly"));
+    }
+    queue_.push_back(std::move(message));
+    if (queue_.size() == 1) reactor_->StartWrite(&queue_.front());
+  }
+
+  /// Ends the stream after what is queued was dropped.
+  void end(const grpc::Status& status) {
+    const std::lock_guard lock(mutex_);
+    if (!finishing()) finish(status);
+  }
+
+  /// The message before was taken in.
+  void read_on() {
+    const std::lock_guard lock(mutex_);
+    if (reactor_ != nullptr && !finished_) reactor_->StartRead(&incoming_);
+  }
+
+  const std::string& peer() const { return peer_; }
+
+ private:
+  class Driver final : public Reactor {
+   public:
+    explicit Driver(std::shared_ptr<AttachStream> stream) : stream_(std::move(stream)) {}
+    void OnReadDone(bool ok) override { stream_->read_done(ok); }
+    void OnWriteDone(bool ok) override { stream_->write_done(ok); }
+    void OnDone() override {
+      stream_->done();
+      delete this;
+    }
+
+   private:
+    std::shared_ptr<AttachStream> stream_;
+  };
+
+  bool finishing() const { return reactor_ == nullptr || finished_ || last_status_.has_value(); }
+
+  /// A write under way must be over before the status can go out. To a peer that does not read it
+  /// never would be, so it is cancelled.
+  void finish(const grpc::Status& status) {
+    if (queue_.empty()) {
+      finished_ = true;
+      reactor_->Finish(status);
+      return;
+    }
+    last_status_ = status;
+    queue_.resize(1);
+    context_->TryCancel();
+  }
+
+  void read_done(bool ok) {
+    if (ok) return events_.message(incoming_);
+    {
+      const std::lock_guard lock(mutex_);
+      if (!finishing()) finish(grpc::Status::OK);
+    }
+    tell_closed();
+  }
+
+  /// Once, from whichever of the two comes first: no read may be outstanding when the stream ends.
+  void tell_closed() {
+    if (!closed_.exchange(true)) events_.closed();
+  }
+
+  void write_done(bool ok) {
+    const std::lock_guard lock(mutex_);
+    queue_.pop_front();
+    if (finished_) return;
+    if (last_status_) {
+      finished_ = true;
+      reactor_->Finish(*last_status_);
+      return;
+    }
+    // A failed write means a broken stream: the read side tells, and finishes.
+    if (!ok) queue_.clear();
+    if (!queue_.empty()) reactor_->StartWrite(&queue_.front());
+  }
+
+  void done() {
+    tell_closed();
+    // Its functions hold the link, which holds this stream: the circle ends here.
+    const Events ended = std::exchange(events_, Events{});
+    const std::lock_guard lock(mutex_);
+    reactor_ = nullptr;
+    queue_.clear();
+  }
+
+  grpc::CallbackServerContext* const context_;  ///< valid until OnDone
+  const std::string peer_;
+  Events events_;
+  Up incoming_;
+  std::mutex mutex_;
+  Driver* reactor_ = nullptr;                ///< null after OnDone
+  std::deque<Down> queue_;                   ///< the first is being written
+  std::optional<grpc::Status> last_status_;  ///< to finish with after the write under way
+  bool finished_ = false;
+  std::atomic<bool> closed_ = false;
+};
+
+}  // namespace weir::service

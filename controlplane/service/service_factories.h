@@ -1,0 +1,23 @@
+#pragma once
+// One service each, for services.cc: keeps the generated headers in one unit per service.
+// Threading and lifetime: as Services.
+
+#include <memory>
+
+#include "common/base/executor.h"
+
+namespace grpc {
+class Service;
+}
+namespace weir::core {
+class ClusterCore;
+}
+
+namespace weir::service {
+
+std::unique_ptr<grpc::Service> make_placement_service(Executor& executor, core::ClusterCore& core);
+std::unique_ptr<grpc::Service> make_origin_service(Executor& executor, core::ClusterCore& core);
+std::unique_ptr<grpc::Service> make_forwarder_service(Executor& executor, core::ClusterCore& core);
+std::unique_ptr<grpc::Service> make_cluster_service(Executor& executor, core::ClusterCore& core);
+
+}  // namespace weir::service
