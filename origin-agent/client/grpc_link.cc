@@ -22,10 +22,7 @@ namespace pb = control::v1;
 /// Outlives the link in the hands of streams that gRPC has not let go of yet.
 struct GrpcLink::Shared {
   Shared(Executor& e, std::vector<std::string> addresses, Secret t)
-      : executor(&e),
-        endpoints(std::move(addresses)),
-        token(std::move(t)),
-        channels(endpoints.size()) {}
+      : executor(&e), endpoints(std::move(addresses)), token(std::move(t)) {}
 
   /// False once the link is gone.
   bool post(Callback<void()> work) {
@@ -42,7 +39,6 @@ struct GrpcLink::Shared {
 
   const std::vector<std::string> endpoints;
   const Secret token;
-  std::vector<std::shared_ptr<grpc::Channel>> channels;
 };
 
 class GrpcLink::Call final : public grpc::ClientBidiReactor<pb::OriginServiceAttachRequest,
@@ -117,14 +113,18 @@ class GrpcLink::Call final : public grpc::ClientBidiReactor<pb::OriginServiceAtt
   }
 
   void OnDone(const grpc::Status& status) override {
-    const std::shared_ptr<Call> self = std::move(self_);
-    shared_->post([self, why = fmt::format("{}: {}", endpoint_,
-                                           status.ok() ? "the replica ended the stream"
-                                                       : status.error_message())] {
+    const std::shared_ptr<Shared> shared = shared_;
+    std::shared_ptr<Call> self = std::move(self_);
+    shared->post([self, why = fmt::format("{}: {}", endpoint_,
+                                          status.ok() ? "the replica ended the stream"
+                                                      : status.error_message())] {
       if (self->listener_ != nullptr) std::exchange(self->listener_, nullptr)->link_closed(why);
     });
-    const std::lock_guard lock(shared_->mutex);
-    if (--shared_->calls == 0) shared_->all_done.notify_all();
+    // The context holds the channel, and the last reference to that must not go on this thread:
+    // gRPC would join it with itself. The link keeps its channels until this count is 0.
+    self.reset();
+    const std::lock_guard lock(shared->mutex);
+    if (--shared->calls == 0) shared->all_done.notify_all();
   }
 
   const std::shared_ptr<Shared> shared_;
@@ -141,19 +141,24 @@ class GrpcLink::Call final : public grpc::ClientBidiReactor<pb::OriginServiceAtt
 };
 
 GrpcLink::GrpcLink(Executor& executor, std::vector<std::string> endpoints, Secret token)
-    : shared_(std::make_shared<Shared>(executor, std::move(endpoints), std::move(token))) {}
+    : shared_(std::make_shared<Shared>(executor, std::move(endpoints), std::move(token))),
+      channels_(shared_->endpoints.size()) {}
 
 GrpcLink::~GrpcLink() {
   close();
   std::unique_lock lock(shared_->mutex);
   shared_->executor = nullptr;
-  shared_->all_done.wait_for(lock, kLinkShutdownTimeout, [&] { return shared_->calls == 0; });
+  const bool done =
+      shared_->all_done.wait_for(lock, kLinkShutdownTimeout, [&] { return shared_->calls == 0; });
+  // A stream that gRPC still holds needs its channel: kept for the rest of the process.
+  if (!done) [[maybe_unused]]
+    const auto* kept = new auto(std::move(channels_));
 }
 
 void GrpcLink::open(std::size_t endpoint, AttachLinkListener& listener) {
   close();
   WEIR_ASSERT(endpoint < shared_->endpoints.size());
-  auto& channel = shared_->channels[endpoint];
+  auto& channel = channels_[endpoint];
   if (!channel) channel = rpc::make_channel(shared_->endpoints[endpoint], shared_->token);
   call_ = std::make_shared<Call>(shared_, shared_->endpoints[endpoint], channel, listener);
   call_->start();

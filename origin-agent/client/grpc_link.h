@@ -13,6 +13,10 @@
 #include "common/base/secret.h"
 #include "origin-agent/client/attach_link.h"
 
+namespace grpc {
+class Channel;
+}
+
 namespace weir::agent {
 
 class GrpcLink final : public AttachLink {
@@ -31,6 +35,7 @@ class GrpcLink final : public AttachLink {
   class Call;
   struct Shared;
   std::shared_ptr<Shared> shared_;
+  std::vector<std::shared_ptr<grpc::Channel>> channels_;
   std::shared_ptr<Call> call_;
 };
 

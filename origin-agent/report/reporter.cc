@@ -61,7 +61,6 @@ void Reporter::process_seen(MonotonicTime now, std::size_t origin, const Process
   if (!same) {
     s.process = text;
     s.incarnation = IncarnationId();
-    s.load_known = false;
   }
   s.accepted = false;
   s.offer_again = MonotonicTime::max();

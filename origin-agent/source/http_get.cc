@@ -114,7 +114,8 @@ struct HttpGet::State : std::enable_shared_from_this<HttpGet::State> {
     http::async_read(
         socket, buffer, parser, [self = shared_from_this()](const error_code& error, std::size_t) {
           if (error == http::error::body_limit)
-            return self->fail(boost::asio::error::message_size, "the answer is too large");
+            return self->finish(make_error(boost::system::errc::message_size,
+                                           "the answer is too large", Side::kOrigin, true));
           if (error) return self->fail(error, "no whole answer");
           self->answered();
         });

@@ -1,0 +1,48 @@
+#include "origin-agent/report/saved_state.h"
+
+#include <gtest/gtest.h>
+
+#include "origin-agent/report/limits.h"
+
+namespace weir::agent {
+namespace {
+
+SavedState sample() {
+  SavedState state;
+  state.generation_seen = 18'446'744'073'709'551'615U;
+  state.origins[OriginId("o1")] = {"123.456", IncarnationId("o1~7")};
+  state.origins[OriginId("10.0.0.1:1936")] = {"9.1", IncarnationId("i2")};
+  return state;
+}
+
+TEST(SavedStateTest, WhatWasEncodedIsDecoded) {
+  const auto decoded = decode_saved_state(encode(sample()));
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(*decoded, sample());
+}
+
+TEST(SavedStateTest, EveryTruncationIsNoticed) {
+  const std::string text = encode(sample());
+  // Without its last byte, the line feed after `end`, it is whole all the same.
+  for (std::size_t size = 0; size + 1 < text.size(); ++size)
+    EXPECT_FALSE(decode_saved_state(text.substr(0, size))) << size;
+}
+
+TEST(SavedStateTest, DamageNamesTheLine) {
+  const auto decoded = decode_saved_state("weir-origin-agent-state 1\ngeneration x\nend\n");
+  ASSERT_FALSE(decoded);
+  EXPECT_EQ(decoded.error().message, "line 2: the generation is not a number");
+  EXPECT_FALSE(decode_saved_state("something else\n"));
+  EXPECT_FALSE(decode_saved_state(std::string(kStateFileBytesMax + 1, 'x')));
+}
+
+TEST(SavedStateTest, TextThatWouldBreakTheFormatIsNotRemembered) {
+  SavedState state = sample();
+  state.origins[OriginId("o 3")] = {"1.1", IncarnationId("i\n9")};
+  const auto decoded = decode_saved_state(encode(state));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(*decoded, sample());
+}
+
+}  // namespace
+}  // namespace weir::agent

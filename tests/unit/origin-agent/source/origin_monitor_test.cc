@@ -1,0 +1,261 @@
+#include "origin-agent/source/origin_monitor.h"
+
+#include <map>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "origin-agent/source/limits.h"
+#include "tests/support/manual_executor.h"
+
+namespace weir::agent {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr ProcessIdentity kFirst{10, 1000};
+constexpr ProcessIdentity kRespawned{11, 5000};
+
+/// An origin whose process and answers the test sets.
+class FakeSource final : public OriginSource {
+ public:
+  explicit FakeSource(Executor& executor) : executor_(executor) {}
+
+  void observe(const std::optional<ProcessIdentity>&, Callback<void(Observation)> done) override {
+    ++looks;
+    executor_.run_after(look_time, [this, done = std::move(done)]() mutable {
+      Observation observation;
+      observation.process = process;
+      if (process) observation.streams = streams;
+      done(std::move(observation));
+    });
+  }
+  void probe(Callback<void(probe::ProbeResult)> done) override {
+    ++probes;
+    const Duration time = frozen ? Duration(kProbeTimeout) : Duration(1ms);
+    const probe::Outcome outcome =
+        frozen ? probe::Outcome::kTimedOut
+               : (refusing ? probe::Outcome::kRefused : probe::Outcome::kAnswered);
+    executor_.run_after(time, [outcome, time, done = std::move(done)]() mutable {
+      done({outcome, time, "because"});
+    });
+  }
+
+  std::optional<ProcessIdentity> process;
+  std::vector<ReportedStream> streams;
+  Duration look_time = 1ms;
+  bool frozen = false;
+  bool refusing = false;
+  int looks = 0;
+  int probes = 0;
+
+ private:
+  Executor& executor_;
+};
+
+class FakeProcesses final : public ProcessTable {
+ public:
+  std::unique_ptr<ExitWatch> watch_exit(const ProcessIdentity& process,
+                                        Callback<void()> gone) override {
+    struct Watch final : ExitWatch {};
+    exits_[process] = std::move(gone);
+    return std::make_unique<Watch>();
+  }
+  std::optional<ProcessUsage> usage(const ProcessIdentity&) override {
+    return ProcessUsage{1, 1 << 20, 5, 1024};
+  }
+  bool is_alive(const ProcessIdentity& process) override { return !dead.contains(process); }
+
+  void kill(const ProcessIdentity& process) {
+    dead[process] = true;
+    if (const auto exit = exits_.extract(process); !exit.empty()) exit.mapped()();
+  }
+
+  std::map<ProcessIdentity, bool> dead;
+
+ private:
+  std::map<ProcessIdentity, Callback<void()>> exits_;
+};
+
+class Notes final : public MonitorListener {
+ public:
+  explicit Notes(const Clock& clock) : clock_(clock), start_(clock.now()) {}
+  void process_seen(std::size_t, const ProcessIdentity& p) override { note("seen", p.pid); }
+  void process_unanswered(std::size_t, const ProcessIdentity& p) override {
+    note("unanswered", p.pid);
+  }
+  void process_absent(std::size_t, const std::string&) override { ++absent; }
+  void process_failed(std::size_t, VerdictReason reason, MonotonicTime,
+                      const std::string&) override {
+    note(reason == VerdictReason::kProcessGone ? "gone" : "probes failed", 0);
+  }
+  void streams_read(std::size_t, std::vector<ReportedStream> s) override { streams = std::move(s); }
+  void load_read(std::size_t, const LoadSample& sample) override { load = sample; }
+
+  std::vector<std::string> lines;
+  Duration last{};  ///< when the last line was written, since the start
+  int absent = 0;
+  std::vector<ReportedStream> streams;
+  LoadSample load;
+
+ private:
+  void note(const char* what, int pid) {
+    lines.push_back(pid == 0 ? std::string(what) : fmt::format("{} {}", what, pid));
+    last = clock_.now() - start_;
+  }
+  const Clock& clock_;
+  const MonotonicTime start_;
+};
+
+class OriginMonitorTest : public ::testing::Test {
+ protected:
+  void start() {
+    monitor_.emplace(MonitorFacts{0, 1, 1 << 30}, source_, processes_, executor_, clock_, notes_);
+    monitor_->start();
+  }
+  Duration since(MonotonicTime start) const { return clock_.now() - start; }
+
+  testing::ManualClock clock_;
+  testing::ManualExecutor executor_{clock_};
+  FakeSource source_{executor_};
+  FakeProcesses processes_;
+  Notes notes_{clock_};
+  std::optional<OriginMonitor> monitor_;
+};
+
+TEST_F(OriginMonitorTest, AProcessIsToldOnceItAnsweredAProbe) {
+  source_.process = kFirst;
+  start();
+  executor_.advance(10ms);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10"));
+  executor_.advance(60s);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10"));
+  EXPECT_NEAR(source_.looks, 61, 2);
+  EXPECT_NEAR(source_.probes, 64, 2);
+}
+
+TEST_F(OriginMonitorTest, AnExitIsToldAtOnceAndTheRespawnedProcessSoonAfter) {
+  source_.process = kFirst;
+  start();
+  executor_.advance(5300ms);
+  source_.process = kRespawned;
+  processes_.kill(kFirst);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "gone"));
+  executor_.advance(100ms);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "gone", "seen 11"));
+}
+
+TEST_F(OriginMonitorTest, AStaleAnswerOfADeadProcessIsNotBelieved) {
+  source_.process = kFirst;
+  start();
+  executor_.advance(5300ms);
+  processes_.kill(kFirst);
+  executor_.advance(1s);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "gone"));
+}
+
+TEST_F(OriginMonitorTest, AFrozenProcessIsJudgedWithinFourSecondsWheneverItFroze) {
+  source_.process = kFirst;
+  start();
+  for (int i = 0; i < 40; ++i) {
+    executor_.advance(3s + i * 25ms);
+    notes_.lines.clear();
+    const MonotonicTime stopped = clock_.now();
+    source_.frozen = true;
+    while (notes_.lines.empty() && since(stopped) < 10s) executor_.advance(1ms);
+    EXPECT_THAT(notes_.lines, ElementsAre("probes failed"));
+    EXPECT_LT(since(stopped), 4s);
+    EXPECT_GT(since(stopped), 2s) << "three probes, not one";
+    executor_.advance(10s);
+    EXPECT_THAT(notes_.lines, ElementsAre("probes failed")) << "told once";
+    source_.frozen = false;
+    executor_.advance(2s);
+    EXPECT_THAT(notes_.lines, ElementsAre("probes failed", "seen 10"));
+  }
+}
+
+TEST_F(OriginMonitorTest, TwoFailedProbesAreNoVerdict) {
+  source_.process = kFirst;
+  start();
+  executor_.advance(5s);
+  source_.refusing = true;
+  executor_.advance(1900ms);
+  source_.refusing = false;
+  executor_.advance(10s);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10"));
+}
+
+TEST_F(OriginMonitorTest, AnOriginStartedAgainLaterIsTakenBack) {
+  source_.process = kFirst;
+  start();
+  executor_.advance(5s);
+  source_.process.reset();
+  processes_.kill(kFirst);
+  executor_.advance(60s);
+  const int looks = source_.looks;
+  executor_.advance(10s);
+  EXPECT_LE(source_.looks - looks, 11) << "no longer eager";
+  source_.process = kRespawned;
+  executor_.advance(1100ms);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "gone", "seen 11"));
+}
+
+TEST_F(OriginMonitorTest, AProcessThatDoesNotListenYetIsToldWhenItDoes) {
+  source_.process = kFirst;
+  source_.refusing = true;
+  start();
+  executor_.advance(150ms);
+  EXPECT_THAT(notes_.lines, ElementsAre("unanswered 10"));
+  source_.refusing = false;
+  executor_.advance(150ms);
+  EXPECT_EQ(notes_.lines.back(), "seen 10");
+}
+
+TEST_F(OriginMonitorTest, AReloadedServerIsANewLifeButTakingTurnsIsNot) {
+  source_.process = kFirst;
+  start();
+  executor_.advance(5s);
+  source_.process = ProcessIdentity{12, kFirst.start_ticks + 1};
+  executor_.advance(5s);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10"));
+  source_.process = kRespawned;
+  executor_.advance(5s);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "gone", "seen 11"));
+}
+
+TEST_F(OriginMonitorTest, AbsenceIsToldAndStreamsAndLoadOnlyOfTheWatchedProcess) {
+  start();
+  executor_.advance(50ms);
+  EXPECT_GT(notes_.absent, 0);
+  source_.process = kFirst;
+  source_.streams = {{"v/a/s", "", 1e6, 0, 0}};
+  executor_.advance(2s);
+  EXPECT_EQ(notes_.streams.size(), 1U);
+  EXPECT_EQ(notes_.load.streams, 1U);
+  EXPECT_EQ(notes_.load.open_files_max, 1024U);
+  EXPECT_EQ(notes_.load.probe_time, Duration(1ms));
+}
+
+TEST_F(OriginMonitorTest, ASlowLookIsNotDoubled) {
+  source_.process = kFirst;
+  source_.look_time = 5s;
+  start();
+  executor_.advance(60s);
+  EXPECT_LE(source_.looks, 13);
+}
+
+TEST_F(OriginMonitorTest, NothingIsToldAfterItsEnd) {
+  source_.process = kFirst;
+  start();
+  executor_.run_ready();
+  monitor_.reset();
+  executor_.advance(60s);
+  EXPECT_THAT(notes_.lines, IsEmpty());
+  EXPECT_EQ(source_.looks, 1);
+}
+
+}  // namespace
+}  // namespace weir::agent
