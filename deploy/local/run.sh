@@ -26,8 +26,7 @@ EOF
 }
 
 usage_error() {
-  printf 'error: %s\n\n' "$1" >&2
-  usage >&2
+  printf 'error: %s; see --help\n' "$1" >&2
   exit 2
 }
 
