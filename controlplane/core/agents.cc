@@ -41,10 +41,12 @@ Agents::Agents(Context& context, ClusterView& view, Generation& generation, Even
 void Agents::message(const std::shared_ptr<AgentLink>& link, AgentUp message) {
   const auto attached = links_.find(link.get());
   if (auto* first = std::get_if<AgentHello>(&message)) {
-    if (attached != links_.end()) return link->end("a hello comes once, as the first message");
+    if (attached != links_.end())
+      return link->end(Reason::kInvalidField, "a hello comes once, as the first message");
     return hello(link, std::move(*first));
   }
-  if (attached == links_.end()) return link->end("the first message is a hello");
+  if (attached == links_.end())
+    return link->end(Reason::kInvalidField, "the first message is a hello");
   Agent& agent = agents_.at(attached->second);
   liveness_.tell([&](membership::Membership& rules) {
     return rules.agent_message(agent.id, context_.clock.now());
@@ -60,12 +62,14 @@ void Agents::message(const std::shared_ptr<AgentLink>& link, AgentUp message) {
 
 void Agents::hello(const std::shared_ptr<AgentLink>& link, AgentHello hello) {
   if (hello.agent.empty() || hello.agent.str().size() > kTextBytesMax || hello.instance.empty()) {
-    return link->end("the hello names no agent id and instance, or one that is too long");
+    return link->end(Reason::kInvalidField,
+                     "the hello names no agent id and instance, or one that is too long");
   }
   generation_.seen(hello.generation_seen);
-  if (!generation_.ready()) return link->end("the store cannot be reached yet");
+  if (!generation_.ready())
+    return link->end(Reason::kStoreUnavailable, "the store cannot be reached yet");
   if (!agents_.contains(hello.agent) && agents_.size() >= kAgentsMax) {
-    return link->end("too many agents");
+    return link->end(Reason::kLimitReached, "too many agents");
   }
   Agent& agent = agents_[hello.agent];
   if (agent.link) {
@@ -75,7 +79,7 @@ void Agents::hello(const std::shared_ptr<AgentLink>& link, AgentHello hello) {
     }
     const auto older = agent.link;
     detach(agent);
-    older->end("another stream of this agent id was attached");
+    older->end(Reason::kBusyRetry, "another stream of this agent id was attached");
   }
   agent.id = hello.agent;
   agent.instance = hello.instance;
@@ -303,7 +307,7 @@ void Agents::heartbeat() {
 
 void Agents::end_all(std::string_view reason) {
   for (auto& [id, agent] : agents_) {
-    if (agent.link) agent.link->end(reason);
+    if (agent.link) agent.link->end(Reason::kShuttingDown, reason);
   }
 }
 
@@ -321,6 +325,17 @@ void Agents::on_placement(const ClusterView::PlacementChange& change) {
 Agents::Agent* Agents::owner(const OriginId& origin) {
   const auto found = owners_.find(origin);
   return found == owners_.end() ? nullptr : &agents_.at(found->second.agent);
+}
+
+std::size_t Agents::waiting_for_process() const {
+  std::size_t waiting = 0;
+  for (const auto& [id, agent] : agents_) {
+    if (!agent.link) continue;
+    for (const auto& [own, origin] : agent.origins) {
+      if (origin.seen.process.empty() && view_.origin(origin.id) == nullptr) ++waiting;
+    }
+  }
+  return waiting;
 }
 
 std::optional<StreamLoad> Agents::stream_load(const OriginId& origin,

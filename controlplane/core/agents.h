@@ -51,6 +51,8 @@ class Agents {
   void register_all();
 
   std::size_t attached_count() const { return links_.size(); }
+  /// Origins that attached agents watch and whose process has not been seen to run.
+  std::size_t waiting_for_process() const;
   bool admitting() const { return admitting_ > 0; }
   /// What the origin says about a stream placed on it; nothing: not reported.
   std::optional<StreamLoad> stream_load(const OriginId& origin, const StreamKey& stream) const;

@@ -24,6 +24,8 @@ enum class Reason {
   kBusyRetry,
   kResumeTokenExpired,
   kStoreUnavailable,
+  kLimitReached,
+  kShuttingDown,
 };
 
 struct CoreError {

@@ -35,11 +35,13 @@ Forwarders::Forwarders(Context& context, ClusterView& view, Generation& generati
 void Forwarders::message(const std::shared_ptr<ForwarderLink>& link, ForwarderUp message) {
   const auto attached = links_.find(link.get());
   if (auto* first = std::get_if<ForwarderHello>(&message)) {
-    if (attached != links_.end()) return link->end("a hello comes once, as the first message");
+    if (attached != links_.end())
+      return link->end(Reason::kInvalidField, "a hello comes once, as the first message");
     return hello(link, std::move(*first));
   }
   // Messages of a stream that was ended may still be on their way.
-  if (attached == links_.end()) return link->end("the first message is a hello");
+  if (attached == links_.end())
+    return link->end(Reason::kInvalidField, "the first message is a hello");
   ForwarderRecord& record = records_.at(attached->second);
   record.last_seen = context_.clock.now();
   record.heard_since_renewal = true;
@@ -47,12 +49,13 @@ void Forwarders::message(const std::shared_ptr<ForwarderLink>& link, ForwarderUp
 }
 
 void Forwarders::hello(const std::shared_ptr<ForwarderLink>& link, ForwarderHello hello) {
-  if (const auto why = refusal(hello); !why.empty()) return link->end(why);
+  if (const auto why = refusal(hello); !why.empty()) return link->end(Reason::kInvalidField, why);
   generation_.seen(hello.generation_seen);
-  if (!generation_.ready()) return link->end("the store cannot be reached yet");
+  if (!generation_.ready())
+    return link->end(Reason::kStoreUnavailable, "the store cannot be reached yet");
   const auto known = records_.find(hello.forwarder);
   if (known == records_.end() && records_.size() >= kForwardersMax) {
-    return link->end("too many forwarders");
+    return link->end(Reason::kLimitReached, "too many forwarders");
   }
   ForwarderRecord& record = records_[hello.forwarder];
   const bool other_run = record.instance != hello.instance;
@@ -63,7 +66,7 @@ void Forwarders::hello(const std::shared_ptr<ForwarderLink>& link, ForwarderHell
     }
     const auto older = record.link;
     detach(record);
-    older->end("another stream of this forwarder id was attached");
+    older->end(Reason::kBusyRetry, "another stream of this forwarder id was attached");
   }
   if (other_run) record.first_attached = context_.clock.wall_now();
   record.id = hello.forwarder;
@@ -151,7 +154,7 @@ void Forwarders::tick() {
   }
   for (const auto& link : silent) {
     closed(link);
-    link->end("no message for 3 s");
+    link->end(Reason::kBusyRetry, "no message for 3 s");
   }
   for (const auto& id : forgotten) {
     records_.erase(id);
@@ -161,7 +164,7 @@ void Forwarders::tick() {
 
 void Forwarders::end_all(std::string_view reason) {
   for (auto& [id, record] : records_) {
-    if (record.link) record.link->end(reason);
+    if (record.link) record.link->end(Reason::kShuttingDown, reason);
   }
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "controlplane/core/errors.h"
 #include "controlplane/core/messages.h"
 
 namespace weir::core {
@@ -20,15 +21,15 @@ class ForwarderLink {
  public:
   virtual ~ForwarderLink() = default;
   virtual void send(ForwarderDown message) = 0;
-  /// Ends the stream; `reason` is for people.
-  virtual void end(std::string_view reason) = 0;
+  /// Ends the stream; `message` is for people.
+  virtual void end(Reason reason, std::string_view message) = 0;
 };
 
 class AgentLink {
  public:
   virtual ~AgentLink() = default;
   virtual void send(AgentDown message) = 0;
-  virtual void end(std::string_view reason) = 0;
+  virtual void end(Reason reason, std::string_view message) = 0;
   /// `address:port` of the peer.
   virtual std::string peer() const = 0;
 };

@@ -225,9 +225,13 @@ void Listing::add_warnings(StatusInfo& status) const {
   if (status.verdicts_frozen) {
     warn("verdicts are frozen: too many origins would be declared dead at once");
   }
-  if (board_.views().empty()) {
+  const auto waiting = agents_.waiting_for_process();
+  if (waiting > 0) {
+    warn(fmt::format("{} origins are watched by an agent but do not run", waiting));
+  }
+  if (board_.views().empty() && waiting == 0) {
     warn("no origin is registered: start weir-origin-agent or use weirctl origin register");
-  } else if (status.origins_alive == 0) {
+  } else if (status.origins_alive == 0 && !board_.views().empty()) {
     warn("no origin is alive: no new stream can be placed");
   }
   if (status.origins_suspect > 0) {

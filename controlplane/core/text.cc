@@ -38,6 +38,10 @@ std::string_view to_string(Reason reason) {
       return "RESUME_TOKEN_EXPIRED";
     case Reason::kStoreUnavailable:
       return "STORE_UNAVAILABLE";
+    case Reason::kLimitReached:
+      return "LIMIT_REACHED";
+    case Reason::kShuttingDown:
+      return "SHUTTING_DOWN";
   }
   WEIR_UNREACHABLE("reason");
 }

@@ -27,8 +27,8 @@ class GrpcAgentLink final : public core::AgentLink {
   using Stream = AttachStream<Request, Response>;
   explicit GrpcAgentLink(std::shared_ptr<Stream> stream) : stream_(std::move(stream)) {}
   void send(core::AgentDown message) override { stream_->send(write(message)); }
-  void end(std::string_view reason) override {
-    stream_->end(rpc::make_status(rpc::reason::kBusyRetry, std::string(reason)));
+  void end(core::Reason reason, std::string_view message) override {
+    stream_->end(to_status({reason, std::string(message), "", {}, std::nullopt}));
   }
   std::string peer() const override { return stream_->peer(); }
   Stream& stream() { return *stream_; }

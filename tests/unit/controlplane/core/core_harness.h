@@ -33,7 +33,7 @@ class RecordingLink : public Base {
   void send(Down message) override {
     if (!ended) sent.push_back(std::move(message));
   }
-  void end(std::string_view reason) override { ended = std::string(reason); }
+  void end(Reason, std::string_view message) override { ended = std::string(message); }
 
   template <class T>
   std::vector<T> all() const {
