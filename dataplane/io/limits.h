@@ -32,6 +32,10 @@ inline constexpr std::size_t kFreeBlocksMax = 64;
 inline constexpr std::size_t kQueuedBytesMax = std::size_t{512} * 1024 * 1024;
 inline constexpr std::size_t kQueuedBytesPublishersMax = kQueuedBytesMax + kQueuedBytesMax / 4;
 
+/// The first reads of a leg are acknowledged at once: a peer with Nagle's algorithm (nginx-rtmp,
+/// encoders) would else wait 40 ms for our delayed acknowledgement at each step of the set-up.
+inline constexpr int kQuickAckReads = 24;
+
 /// A peer that acknowledges nothing, or keeps its window closed, for this long is gone.
 inline constexpr seconds kOriginUserTimeout{5};
 inline constexpr seconds kClientUserTimeout{30};

@@ -146,6 +146,7 @@ void SessionDriver::release_leg(LegSocket& leg, CloseMode mode) {
   }
   leg.readable = leg.hung_up = leg.connecting = leg.read_ended = leg.write_broken = false;
   leg.congested = false;
+  leg.quick_acks = kQuickAckReads;
 }
 
 // --- SessionIo
@@ -324,6 +325,10 @@ bool SessionDriver::read_once(LegSocket& leg) {
                                           : LegEnd::kFin;
     leg_ended(leg, end == LegEnd::kRefused || end == LegEnd::kUnreachable ? LegEnd::kReset : end);
     return false;
+  }
+  if (leg.quick_acks > 0) {
+    --leg.quick_acks;
+    acknowledge_now(leg.fd);
   }
   // A short read has drained the socket, and whatever comes later is a new edge (epoll(7)); unless
   // the peer's end was in the same edge.

@@ -70,8 +70,9 @@ class SessionDriver final : public relay::SessionIo, private Timer {
     std::unique_ptr<SendQueue> queue;  ///< only while something waits
     int fd = -1;
     relay::Leg name;
-    bool readable = false;  ///< an edge was seen and not drained yet
-    bool hung_up = false;   ///< the peer's end is behind what can be read
+    std::uint8_t quick_acks = kQuickAckReads;  ///< reads still acknowledged at once
+    bool readable = false;                     ///< an edge was seen and not drained yet
+    bool hung_up = false;                      ///< the peer's end is behind what can be read
     bool connecting = false;
     bool read_ended = false;    ///< FIN or error was told to the session
     bool write_broken = false;  ///< output is dropped; the end will be read

@@ -29,6 +29,10 @@ void set_relay_options(int fd, std::chrono::milliseconds user_timeout) {
   set(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
 }
 
+void acknowledge_now(int fd) {
+  set(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+}
+
 int open_stream_socket(int family) {
   return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 }

@@ -15,6 +15,8 @@ namespace weir::io {
 
 /// No delay, keep-alive, and a bound on unacknowledged or refused data.
 void set_relay_options(int fd, std::chrono::milliseconds user_timeout);
+/// Acknowledges what was received now, and the next segments without delay.
+void acknowledge_now(int fd);
 /// A non-blocking stream socket; -1 with errno.
 int open_stream_socket(int family);
 /// `host:port` with a literal address; nullopt = a host name, or not an endpoint at all.
