@@ -1,0 +1,112 @@
+#include "controlplane/service/convert.h"
+
+#include <gtest/gtest.h>
+
+#include "common/rpc/status.h"
+#include "controlplane/service/status.h"
+
+namespace weir::service {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Convert, AcquireNamesTheFieldThatIsWrong) {
+  pb::AcquirePlacementRequest request;
+  auto query = read(request);
+  ASSERT_FALSE(query);
+  EXPECT_EQ(query.error().message.rfind("stream", 0), 0U) << query.error().message;
+  request.set_stream("live/a");
+  query = read(request);
+  ASSERT_FALSE(query);
+  EXPECT_EQ(query.error().message.rfind("holder", 0), 0U) << query.error().message;
+  request.mutable_holder()->mutable_direct();
+  EXPECT_FALSE(read(request));
+  request.mutable_holder()->mutable_client_session()->set_forwarder("f1");
+  EXPECT_FALSE(read(request));
+  request.mutable_holder()->mutable_client_session()->set_session("s1");
+  query = read(request);
+  ASSERT_TRUE(query);
+  EXPECT_EQ(query->stream.str(), "__defaultVhost__/live/a");
+  EXPECT_EQ(query->protocol, model::Protocol::kRtmp);
+  EXPECT_FALSE(query->failed);
+}
+
+TEST(Convert, SessionsSurviveTheWayDownAndUp) {
+  pb::ForwarderServiceAttachRequest request;
+  auto* hello = request.mutable_hello();
+  hello->set_forwarder("f1");
+  hello->set_instance("run1");
+  auto* session = hello->add_sessions();
+  session->set_id("s1");
+  session->set_stream("__defaultVhost__/live/a");
+  session->set_intent(pb::INTENT_PUBLISH);
+  session->set_state(pb::SESSION_STATE_ACTIVE);
+  session->set_origin("o1");
+  session->set_incarnation("o1.x.1");
+  session->mutable_epoch()->set_generation(17);
+  session->mutable_epoch()->set_counter(3);
+  session->mutable_media_idle()->set_nanos(250'000'000);
+  const auto up = read(request);
+  ASSERT_TRUE(up);
+  const auto& read_hello = std::get<core::ForwarderHello>(*up);
+  ASSERT_EQ(read_hello.sessions.size(), 1U);
+  const auto& read_session = read_hello.sessions[0];
+  EXPECT_EQ(read_session.forwarder, ForwarderId("f1"));
+  EXPECT_EQ(read_session.intent, core::Intent::kPublish);
+  EXPECT_EQ(read_session.epoch, (Epoch{17, 3}));
+  EXPECT_EQ(read_session.media_idle, Duration(250ms));
+  pb::Session out;
+  write(read_session, &out);
+  EXPECT_EQ(out.name(), "sessions/s1");
+  EXPECT_EQ(out.state(), pb::SESSION_STATE_ACTIVE);
+  EXPECT_EQ(out.epoch().counter(), 3U);
+}
+
+TEST(Convert, AMalformedStreamInAHelloIsAnErrorNotASession) {
+  pb::ForwarderServiceAttachRequest request;
+  auto* session = request.mutable_hello()->add_sessions();
+  session->set_id("s1");
+  session->set_stream("");
+  EXPECT_FALSE(read(request));
+}
+
+TEST(Convert, UnplacedRouteHasARevisionAndNoRoute) {
+  const auto message =
+      write(core::ForwarderDown(core::RouteUpdate{*parse_stream_key("live/a"), {}, {5, 9}}));
+  ASSERT_TRUE(message.has_route_update());
+  EXPECT_FALSE(message.route_update().has_route());
+  EXPECT_EQ(message.route_update().revision().number(), 9U);
+}
+
+TEST(Convert, DurationsFromPeersAreBoundedAndNeverNegative) {
+  google::protobuf::Duration duration;
+  duration.set_seconds(-5);
+  EXPECT_EQ(read(duration), Duration::zero());
+  duration.set_seconds(INT64_MAX);
+  EXPECT_EQ(read(duration), Duration(std::chrono::hours(24 * 365)));
+  duration.set_seconds(2);
+  duration.set_nanos(500'000'000);
+  EXPECT_EQ(read(duration), Duration(2500ms));
+}
+
+TEST(Convert, UnknownMessageOfANewerAgentIsASignOfLife) {
+  const auto up = read(pb::OriginServiceAttachRequest());
+  ASSERT_TRUE(up);
+  EXPECT_TRUE(std::holds_alternative<core::AgentHeartbeat>(*up));
+}
+
+TEST(Status, CarriesReasonMetadataAndRetry) {
+  const auto status =
+      to_status({core::Reason::kStreamHeld, "held", "live/a", {{"holder", "f1/s1"}}, std::nullopt});
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::ALREADY_EXISTS);
+  const auto details = rpc::details_of(status);
+  ASSERT_TRUE(details);
+  EXPECT_EQ(details->reason, "STREAM_HELD");
+  EXPECT_EQ(details->metadata.at("holder"), "f1/s1");
+  const auto settling = to_status({core::Reason::kSettling, "wait", "", {}, 200ms});
+  EXPECT_EQ(settling.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(rpc::details_of(settling)->retry_delay, Duration(200ms));
+}
+
+}  // namespace
+}  // namespace weir::service
