@@ -1,6 +1,6 @@
 #pragma once
 // One service each, for services.cc: keeps the generated headers in one unit per service.
-// Threading and lifetime: as Services.
+// Threading: as Services. Lifetime: as Services.
 
 #include <memory>
 
