@@ -132,7 +132,8 @@ choose others with --rtmp-port and --grpc-port"
 start() { # NAME COMMAND...
   local name=$1
   shift
-  "$@" >"$run_dir/$name.log" 2>&1 </dev/null &
+  # Out of the terminal's reach: Ctrl-C is for this script, which ends them in order.
+  setsid "$@" >"$run_dir/$name.log" 2>&1 </dev/null &
   names+=("$name")
   pids+=("$!")
 }
@@ -169,6 +170,8 @@ pid $1/nginx.pid;
 error_log $1/error.log notice;
 events { worker_connections 4096; }
 rtmp {
+  # The module has its own, which would go to /var/log.
+  access_log off;
   server {
     listen 127.0.0.1:$2;
     max_message 10M;
