@@ -157,7 +157,7 @@ wait_for() {
   done
 }
 
-says_ready() { grep -qE "^weir-$1 ready" "$run_dir/$1.log"; }
+says_ready() { grep -qsE "^weir-$1 ready" "$run_dir/$1.log"; }
 listens() { [ -n "$(ss -Hltn "sport = :$1")" ]; }
 
 write_nginx_conf() { # DIRECTORY RTMP_PORT HTTP_PORT
