@@ -137,7 +137,8 @@ def run_e2e(build, match):
     if match:
         loader.testNamePatterns = [f'*{match}*']
     suite = loader.discover(str(ROOT / 'tests/e2e'), pattern='test_*.py')
-    runner = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=NamedResult)
+    runner = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=NamedResult,
+                                     warnings='ignore')
     result = runner.run(suite)
     bad = [f'e2e:{test.id()}' for test, _ in result.failures + result.errors]
     bad += [f'e2e:{test.id()} (passed, was expected to fail)' for test in result.unexpectedSuccesses]

@@ -29,7 +29,7 @@ ClusterCore::ClusterCore(Context context, KeptState kept)
       restorer_(context_, view_, generation_, sessions_, forwarders_),
       holders_(context_, view_, generation_, sessions_, forwarders_, restorer_),
       takeover_(context_, sessions_, forwarders_),
-      placements_(context_, view_, generation_, board_, liveness_, routes_, takeover_),
+      placements_(context_, view_, generation_, board_, liveness_, routes_, takeover_, sessions_),
       agents_(context_, view_, generation_, events_, board_, liveness_, holders_, restorer_),
       static_origins_(context_, view_, generation_, liveness_, std::move(kept)),
       narrator_(view_, generation_, events_),

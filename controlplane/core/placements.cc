@@ -37,7 +37,8 @@ CoreError held_error(const model::Placement& held) {
 }  // namespace
 
 Placements::Placements(Context& context, ClusterView& view, Generation& generation,
-                       OriginBoard& board, Liveness& liveness, Routes& routes, Takeover& takeover)
+                       OriginBoard& board, Liveness& liveness, Routes& routes, Takeover& takeover,
+                       const SessionTable& sessions)
     : context_(context),
       view_(view),
       generation_(generation),
@@ -45,6 +46,7 @@ Placements::Placements(Context& context, ClusterView& view, Generation& generati
       liveness_(liveness),
       routes_(routes),
       takeover_(takeover),
+      sessions_(sessions),
       latency_(context.metrics.histogram(
           "weir_controlplane_acquire_seconds", "Time to answer AcquirePlacement",
           {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1})) {}
@@ -156,7 +158,12 @@ void Placements::bound(const std::shared_ptr<Call>& call, store::AcquireResult r
     ring_.add(std::move(record));
   }
   const bool displaced = result.displaced && result.displaced->holder != placement.holder;
-  if (!displaced) return finish(call, placement, false);
+  if (!displaced) {
+    // A stream that had no origin has no player anywhere but in a forwarder, waiting.
+    const bool players_wait =
+        result.new_origin && sessions_.of_stream(placement.stream).players > 0;
+    return finish(call, placement, false, players_wait);
+  }
   if (result.displaced->state == model::PlacementState::kOrphaned) {
     // The same origin may still hold the leg of the one who left.
     return finish(call, placement, !result.new_origin);
@@ -177,7 +184,7 @@ void Placements::held(const std::shared_ptr<Call>& call, const store::AcquireRes
 }
 
 void Placements::finish(const std::shared_ptr<Call>& call, const model::Placement& placement,
-                        bool after_takeover) {
+                        bool after_takeover, bool players_wait) {
   auto route = routes_.route_of(placement, call->query.protocol);
   if (!route) {
     // Restored, but its origin has not come back yet.
@@ -188,7 +195,7 @@ void Placements::finish(const std::shared_ptr<Call>& call, const model::Placemen
                {},
                kRetryBusy});
   }
-  answer_call(call, Acquired{std::move(*route), after_takeover});
+  answer_call(call, Acquired{std::move(*route), after_takeover, players_wait});
 }
 
 void Placements::fail(const std::shared_ptr<Call>& call, CoreError error) {

@@ -18,6 +18,7 @@
 #include "controlplane/core/origin_board.h"
 #include "controlplane/core/request_window.h"
 #include "controlplane/core/routes.h"
+#include "controlplane/core/session_table.h"
 #include "controlplane/core/takeover.h"
 #include "controlplane/placement/decision_ring.h"
 
@@ -41,6 +42,7 @@ struct AcquireQuery {
 struct Acquired {
   Route route;
   bool after_takeover = false;
+  bool players_wait = false;  ///< for this stream, at forwarders that are being told its route now
 };
 
 struct Explanation {
@@ -52,7 +54,7 @@ struct Explanation {
 class Placements {
  public:
   Placements(Context& context, ClusterView& view, Generation& generation, OriginBoard& board,
-             Liveness& liveness, Routes& routes, Takeover& takeover);
+             Liveness& liveness, Routes& routes, Takeover& takeover, const SessionTable& sessions);
 
   void acquire(AcquireQuery query, Respond<Acquired> respond);
   void route(const StreamKey& stream, model::Protocol protocol, Respond<Route> respond);
@@ -71,7 +73,7 @@ class Placements {
   void bound(const std::shared_ptr<Call>& call, store::AcquireResult result);
   void held(const std::shared_ptr<Call>& call, const store::AcquireResult& result);
   void finish(const std::shared_ptr<Call>& call, const model::Placement& placement,
-              bool after_takeover);
+              bool after_takeover, bool players_wait = false);
   void fail(const std::shared_ptr<Call>& call, CoreError error);
   void answer_call(const std::shared_ptr<Call>& call, Answer<Acquired> answer);
   CoreError no_origin(const placement::Decision& decision) const;
@@ -84,6 +86,7 @@ class Placements {
   Liveness& liveness_;
   Routes& routes_;
   Takeover& takeover_;
+  const SessionTable& sessions_;
   placement::DecisionRing ring_;
   RequestWindow<Acquired> window_;
   metrics::Histogram& latency_;

@@ -35,6 +35,7 @@ class PlacementService final : public pb::PlacementService::CallbackService {
                                    finish(reactor, answer, [&](const core::Acquired& acquired) {
                                      write(acquired.route, response->mutable_route());
                                      response->set_after_takeover(acquired.after_takeover);
+                                     response->set_players_wait(acquired.players_wait);
                                    });
                                  });
     });

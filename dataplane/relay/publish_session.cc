@@ -54,6 +54,8 @@ void PublishSession::acquire() {
   retry_at_.reset();
   busy_until_.reset();
   busy_route_.reset();
+  players_until_.reset();
+  held_start_.reset();
   context_.resolver.acquire({.session = info_.id, .stream = info_.stream, .failed = failed_},
                             [this, guard = guard()](AcquireAnswer answer) {
                               if (guard.expired() || over()) return;
@@ -86,6 +88,7 @@ void PublishSession::on_acquired(routing::Acquired acquired, MonotonicTime now) 
     busy_until_ = now + kBusyRetryTotal;
     busy_backoff_ = kBusyRetryFirst;
   }
+  if (acquired.players_wait) players_until_ = now + kPlayerHeadStart;
   state_ = State::kTrying;
   dial(std::move(acquired.route), splice_.source().chunk_size(), now);
   take_update();
@@ -169,7 +172,9 @@ void PublishSession::on_origin_message(const rtmp::Message& message, MonotonicTi
   if (state_ == State::kTrying) {
     if (info->is_error())
       return on_refused(std::string(info->code), std::string(info->description), now);
-    if (info->code == rtmp::status::kPublishStart) on_accepted(message, now);
+    if (info->code != rtmp::status::kPublishStart) return;
+    if (!players_until_ || now >= *players_until_) return on_accepted(message, now);
+    held_start_ = {message.header, {message.payload.begin(), message.payload.end()}};
     return;
   }
   client_sink_.send({.type = message.header.type,
@@ -251,6 +256,10 @@ void PublishSession::on_timer(MonotonicTime now) {
     next_ping_ = now + kHoldPingInterval;
     client_sink_.send(rtmp::user_control({.event = rtmp::UserEvent::kPingRequest}));
   }
+  if (held_start_ && now >= *players_until_) {
+    const HeldStart start = *std::exchange(held_start_, std::nullopt);
+    return on_accepted({start.header, start.payload}, now);
+  }
   if (leg_) on_origin_event(leg_->on_timer(now), now);
   if (over() || state_ != State::kWaiting || now < *retry_at_) return;
   if (!busy_route_) return acquire();
@@ -264,6 +273,7 @@ std::optional<MonotonicTime> PublishSession::deadline() const {
   if (state_ == State::kEnding) return earliest(when, ending_until_);
   if (state_ == State::kActive) return earliest(when, last_client_bytes_ + kPublisherIdleTimeout);
   when = earliest(when, earliest(hold_until_, next_ping_));
+  if (held_start_) when = earliest(when, players_until_);
   return earliest(when, retry_at_);
 }
 

@@ -37,6 +37,11 @@ class PublishSession final : public StreamSession, private SpliceHandler {
     kActive,     // the origin has accepted; media flows
     kEnding,     // the origin was told the end and has a moment to confirm it
   };
+  /// Publish.Start of the origin while waiting players attach.
+  struct HeldStart {
+    rtmp::MessageHeader header;
+    std::vector<std::uint8_t> payload;
+  };
   /// The gaps of the splice as a sink for the origin leg.
   class OriginGaps;
 
@@ -73,6 +78,9 @@ class PublishSession final : public StreamSession, private SpliceHandler {
   std::optional<MonotonicTime> busy_until_;
   Duration busy_backoff_{};
   std::optional<routing::Route> busy_route_;
+  // Waiting players attach until then; Publish.Start is kept back.
+  std::optional<MonotonicTime> players_until_;
+  std::optional<HeldStart> held_start_;
   // This session has sent publish there before.
   IncarnationId published_to_;
   std::optional<Epoch> epoch_;

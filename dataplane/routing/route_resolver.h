@@ -63,6 +63,7 @@ struct AcquireRequest {
 struct Acquired {
   Route route;
   bool after_takeover = false;  ///< the origin may be busy with the displaced leg for up to 2 s
+  bool players_wait = false;    ///< players are told the route now and need a moment to attach
 };
 /// Another live holder publishes: tell the encoder, do not retry.
 struct Held {

@@ -92,14 +92,15 @@ class OriginFaults(unittest.TestCase):
             other, at = None, []
             for n in range(6):
                 tool = rtmp_tool.publish(self.cluster, f'other{n}', self.cluster.url(f'other{n}'),
-                                         seconds=1, kbps=100)
-                tool.wait_events('accepted', 1, 10)
+                                         seconds=10, kbps=100)
+                tool.wait_events('accepted', 1, 8)
                 at.append(tool.events('accepted')[0]['t'])
                 tool.stop()
             healthy = next(o for o in self.cluster.origins if o is not origin)
             other = rtmp_tool.publish(self.cluster, 'beside', f'rtmp://{healthy.rtmp}/live/beside',
-                                      seconds=1, kbps=100)
+                                      seconds=10, kbps=100)
             other.wait_events('accepted', 1, 5)
+            other.stop()
             first.stop()
             took, again = self.publish_until_accepted('s', frozen)
             print(f'    origin frozen: accepted elsewhere after {took:.3f} s; others needed '

@@ -33,7 +33,8 @@ AcquireReply reply_for(const grpc::Status& status, const pb::AcquirePlacementRes
     auto route = from_proto(response.route());
     // An owner that cannot be dialled by RTMP: ask again, the table may be behind.
     if (!route) return RetryLater{kRetryAfterDefault, "NO_RTMP_ENDPOINT"};
-    return Acquired{std::move(*route), response.after_takeover()};
+    return Acquired{std::move(*route), response.after_takeover(),
+                    response.players_wait()};
   }
   const auto details = rpc::details_of(status);
   const std::string name = rpc::reason_of(status);

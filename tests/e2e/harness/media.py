@@ -54,10 +54,10 @@ class Player(Process):
 
     def __init__(self, cluster_dir, url, name):
         self.hashes_file = Path(cluster_dir) / f'{name}.md5'
-        super().__init__(name, ['ffmpeg', '-loglevel', 'error', '-nostdin', '-fflags', 'nobuffer',
-                                '-probesize', '32', '-analyzeduration', '0', '-i', url, '-map', '0',
-                                '-c', 'copy', '-flush_packets', '1', '-f', 'framemd5', '-y',
-                                self.hashes_file], cluster_dir)
+        # Analysis long enough to find both tracks; what was analysed is written, too.
+        super().__init__(name, ['ffmpeg', '-loglevel', 'error', '-nostdin', '-analyzeduration', '1M',
+                                '-i', url, '-map', '0', '-c', 'copy', '-flush_packets', '1',
+                                '-f', 'framemd5', '-y', self.hashes_file], cluster_dir)
 
     def hashes(self):
         """(stream index, hash) of each packet so far, in order."""

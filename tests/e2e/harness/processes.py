@@ -64,6 +64,8 @@ class Process:
         self.log = Path(directory) / f'{name}.log'
         self.began = time.monotonic()
         self.out = open(self.log, 'ab')
+        # A part that is started again goes on in its log; what it said before is not its answer now.
+        self.log_begins = self.out.tell()
         environment = dict(os.environ)
         environment.setdefault('LLVM_PROFILE_FILE', str(BUILD / 'profiles/%p.profraw'))
         environment.update(env or {})
@@ -76,7 +78,9 @@ class Process:
         return self.popen.poll() is None
 
     def text(self):
-        return self.log.read_text(errors='replace')
+        with open(self.log, 'rb') as log:
+            log.seek(self.log_begins)
+            return log.read().decode(errors='replace')
 
     def wait_ready(self, word='ready', seconds=10):
         """Waits for the daemon's ready line; returns its key=value fields."""
