@@ -187,6 +187,7 @@ def main():
     parser.add_argument('--thread-sanitizer', action='store_true')
     parser.add_argument('--coverage', action='store_true')
     args = parser.parse_args()
+    args.build = args.build.resolve()
     if args.list:
         print('\n'.join(SUITES))
         return 0
