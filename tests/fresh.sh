@@ -52,17 +52,19 @@ part() { # NAME COMMAND...: runs it and says how long it took
   [ "$status" -eq 0 ] || exit "$status"
 }
 
-mirror() { # the host's first Debian archive
-  { grep -rhoE '^URIs: *\S+' /etc/apt/sources.list.d 2>/dev/null | awk '{ print $2 }'
-    grep -hoE '^deb (\[[^]]*\] )?\S+' /etc/apt/sources.list /etc/apt/sources.list.d/*.list \
-      2>/dev/null | awk '{ print $NF }'; } | head -n 1
+mirror() { # the Debian archive that this host's apt uses
+  apt-get update -qq
+  apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(CODENAME)' 'Created-By: Packages' |
+    awk '$2 == "Debian" && $3 == "bookworm" { print $1; exit }'
 }
 
 make_tree() {
-  local bootstrap_log=$dir/debootstrap.log apt_conf proxy=""
+  local bootstrap_log=$dir/debootstrap.log archive apt_conf proxy=""
   apt_conf=$(apt-config shell proxy Acquire::http::Proxy)
   eval "$apt_conf"
-  http_proxy=${http_proxy:-${proxy:-}} debootstrap --variant=minbase bookworm "$root" "$(mirror)" \
+  archive=$(mirror)
+  [ -n "$archive" ] || die "apt on this host knows no Debian 12 archive"
+  http_proxy=${http_proxy:-${proxy:-}} debootstrap --variant=minbase bookworm "$root" "$archive" \
     >"$bootstrap_log" 2>&1 || {
     tail -n 20 "$bootstrap_log" >&2
     return 1
