@@ -23,7 +23,7 @@ TICKS_MIN = 200
 HAPROXY = '''
 global
   nbthread 1
-  maxconn 19000
+  maxconn 7500
 defaults
   mode tcp
   timeout connect 5s
