@@ -30,31 +30,41 @@ enabled_services() {
     \( -path '*.wants/*.service' -o -name 'S*' \) 2>/dev/null | sort
 }
 
-# install_packages NAME...: as root, without starting or enabling any service.
+# install_packages NAME...: as root, without starting or enabling any service. A subshell, so that
+# its traps put everything back however it ends, and the caller's stay as they are.
 install_packages() {
-  local policy=/usr/sbin/policy-rc.d saved='' before after link status=0
-  if [ -e "$policy" ] || [ -L "$policy" ]; then
-    saved=$(mktemp -d)/policy-rc.d
-    cp -a "$policy" "$saved"
-  fi
-  before=$(enabled_services)
-  rm -f "$policy"
-  printf '#!/bin/sh\nexit 101\n' >"$policy"
-  chmod 755 "$policy"
-  {
-    apt-get update -qq &&
-      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
-  } >"${WEIR_APT_LOG:-/tmp/weir-apt.log}" 2>&1 || status=$?
-  rm -f "$policy"
-  [ -z "$saved" ] || cp -a "$saved" "$policy"
-  after=$(enabled_services)
-  comm -13 <(printf '%s\n' "$before") <(printf '%s\n' "$after") | while read -r link; do
-    [ -z "$link" ] || rm -f "$link"
-  done
-  if [ "$status" -ne 0 ]; then
-    tail -n 20 "${WEIR_APT_LOG:-/tmp/weir-apt.log}" >&2
-    die "installing packages failed; the log above is ${WEIR_APT_LOG:-/tmp/weir-apt.log}"
-  fi
+  (
+    policy=/usr/sbin/policy-rc.d
+    saved=''
+    status=0
+    if [ -e "$policy" ] || [ -L "$policy" ]; then
+      saved=$(mktemp -d)/policy-rc.d && cp -a "$policy" "$saved" || die "cannot save $policy"
+    fi
+    before=$(enabled_services)
+    put_back() {
+      rm -f "$policy"
+      if [ -n "$saved" ]; then
+        cp -a "$saved" "$policy" && rm -rf "${saved%/*}"
+      fi
+      comm -13 <(printf '%s\n' "$before") <(enabled_services) | while read -r link; do
+        [ -z "$link" ] || rm -f "$link"
+      done
+    }
+    trap put_back EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    rm -f "$policy"
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    {
+      apt-get update -qq &&
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+    } >"${WEIR_APT_LOG:-/tmp/weir-apt.log}" 2>&1 || status=$?
+    if [ "$status" -ne 0 ]; then
+      tail -n 20 "${WEIR_APT_LOG:-/tmp/weir-apt.log}" >&2
+      die "installing packages failed; the log above is ${WEIR_APT_LOG:-/tmp/weir-apt.log}"
+    fi
+  ) || exit $?
 }
 
 # need_packages PURPOSE...: installs what is missing, or says what to run.
