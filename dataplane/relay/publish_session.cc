@@ -71,7 +71,7 @@ void PublishSession::take_answer(MonotonicTime now) {
     on_acquired(*acquired, now);
   } else if (const auto* held = std::get_if<routing::Held>(&answer)) {
     refuse(rtmp::status::kPublishBadName, "the stream is already published",
-           fmt::format("stream is held by {}", held->holder));
+           fmt::format("stream held: by {}", held->holder));
   } else if (const auto* later = std::get_if<routing::RetryLater>(&answer)) {
     state_ = State::kWaiting;
     retry_at_ = now + std::max(later->retry_after, kAcquireRetryMin);
@@ -88,6 +88,7 @@ void PublishSession::on_acquired(routing::Acquired acquired, MonotonicTime now) 
     busy_until_ = now + kBusyRetryTotal;
     busy_backoff_ = kBusyRetryFirst;
   }
+  players_until_.reset();
   if (acquired.players_wait) players_until_ = now + kPlayerHeadStart;
   state_ = State::kTrying;
   dial(std::move(acquired.route), splice_.source().chunk_size(), now);
@@ -145,11 +146,14 @@ void PublishSession::on_origin_event(const OriginEvent& event, MonotonicTime now
 void PublishSession::fail_origin(ContactOutcome outcome) {
   failed_ = {
       .incarnation = leg_->route().incarnation, .epoch = leg_->route().epoch, .outcome = outcome};
+  held_start_.reset();
   drop_leg(CloseMode::kAbort);
   acquire();
 }
 
 void PublishSession::on_refused(std::string code, std::string text, MonotonicTime now) {
+  // It had accepted, but the encoder was not told yet: any other origin will do.
+  if (held_start_) return fail_origin(ContactOutcome::kReset);
   const bool busy = code.empty() || code == rtmp::status::kPublishBadName;
   if (!busy || !busy_until_) {
     if (code.empty()) code = rtmp::status::kPublishRejected;
