@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstring>
 
+#include <fmt/format.h>
 #include <sys/random.h>
 
 #include "common/base/contract.h"
@@ -29,6 +30,13 @@ std::string Random::token(std::size_t length) {
   std::string text(length, '0');
   for (char& c : text) c = kAlphabet[next() >> 59];
   return text;
+}
+
+std::string Random::uuid4() {
+  const std::uint64_t high = (next() & ~0xf000ULL) | 0x4000ULL;     // version
+  const std::uint64_t low = (next() & ~(3ULL << 62)) | 2ULL << 62;  // variant
+  return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xffff,
+                     high & 0xffff, low >> 48, low & 0xffffffffffffULL);
 }
 
 SeededRandom::SeededRandom(std::uint64_t seed) {

@@ -20,6 +20,8 @@ class Random {
   void fill(std::span<std::uint8_t> out);
   /// Lower-case base-32 text (Crockford's alphabet) of `length` characters, 5 bits each.
   std::string token(std::size_t length);
+  /// Version 4 (RFC 9562), lower case.
+  std::string uuid4();
 };
 
 class SeededRandom final : public Random {

@@ -58,6 +58,9 @@ struct AcquireRequest {
     ContactOutcome outcome = ContactOutcome::kRefused;
   };
   std::optional<Failed> failed;
+  /// The resolver's: the same for all tries, so that a repeat joins the try that is still under
+  /// way.
+  std::string request_id;
 };
 
 struct Acquired {

@@ -21,6 +21,7 @@ Duration jittered(Duration limit, Random& random) {
 void UnaryCalls::acquire(AcquireRequest request, std::size_t endpoint, AcquireDone done) {
   const SessionId session = request.session;
   const std::uint64_t number = ++last_number_;
+  request.request_id = random_.uuid4();
   // A session asks again only after an answer or a new end of its leg: the newest question counts.
   acquires_.insert_or_assign(session, Acquire{.request = std::move(request),
                                               .done = std::move(done),

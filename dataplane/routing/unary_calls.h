@@ -2,10 +2,12 @@
 // UnaryCalls: acquires and releases with their retries over the replicas.
 //
 // Purpose: an acquire tries each replica once (at least twice with one), each within 500 ms, and
-// then tells the session to ask again; the session's own patience bounds the whole. A release is
-// the safety net for ends that may not have reached the cluster on the attach stream; it is retried
-// for a minute. Threading: the control thread. Lifetime: the link and the executor outlive it; link
-// answers may come while it lives only (the link is silenced before it goes).
+// then tells the session to ask again; the session's own patience bounds the whole. All tries carry
+// one request id: a takeover may take longer than a try, and its answer (with `after_takeover`)
+// then comes to the repeat, which waits for it at the replica. A release is the safety net for ends
+// that may not have reached the cluster on the attach stream; it is retried for a minute.
+// Threading: the control thread. Lifetime: the link and the executor outlive it; link answers may
+// come while it lives only (the link is silenced before it goes).
 
 #include <cstddef>
 #include <deque>

@@ -243,6 +243,7 @@ pb::AcquirePlacementRequest to_proto(const ForwarderFacts& facts, const AcquireR
     failed.set_outcome(outcome(request.failed->outcome));
   }
   message.set_zone(facts.zone);
+  message.set_request_id(request.request_id);
   return message;
 }
 

@@ -149,5 +149,15 @@ TEST(CallbackDeath, EmptyOneMustNotBeCalled) {
   EXPECT_DEATH(callback(), "contract violated");
 }
 
+TEST(Random, Uuid4HasItsVersionAndVariantAndDiffers) {
+  SeededRandom random(5);
+  const std::string one = random.uuid4();
+  ASSERT_EQ(one.size(), 36U);
+  for (const std::size_t dash : {8U, 13U, 18U, 23U}) EXPECT_EQ(one[dash], '-') << one;
+  EXPECT_EQ(one[14], '4') << one;
+  EXPECT_NE(std::string("89ab").find(one[19]), std::string::npos) << one;
+  EXPECT_NE(one, random.uuid4());
+}
+
 }  // namespace
 }  // namespace weir

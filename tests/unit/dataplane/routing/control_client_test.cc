@@ -19,7 +19,6 @@ class TwoReplicasTest : public ResolverTest {
 };
 
 // --- attach
-// -----------------------------------------------------------------------------------------
 
 TEST_F(ControlClientTest, TheHelloIsCompleteAtEachAttach) {
   FakeSession publisher;
@@ -118,7 +117,6 @@ TEST_F(ControlClientTest, WhatWaitsForASlowStreamIsCoalesced) {
 }
 
 // --- acquire
-// ----------------------------------------------------------------------------------------
 
 TEST_F(TwoReplicasTest, AnUnreachableReplicaSendsTheAcquireToTheNext) {
   attach();
@@ -127,10 +125,13 @@ TEST_F(TwoReplicasTest, AnUnreachableReplicaSendsTheAcquireToTheNext) {
   acquire("s1");
   ASSERT_EQ(link.acquires.size(), 1U);
   const std::size_t first = link.acquires[0].endpoint;
+  const std::string id = link.acquires[0].request.request_id;
+  EXPECT_EQ(id.size(), 36U);
   link.answer(Unreachable{"deadline"});
   pass(milliseconds{200});
   ASSERT_EQ(link.acquires.size(), 1U);
   EXPECT_NE(link.acquires[0].endpoint, first);
+  EXPECT_EQ(link.acquires[0].request.request_id, id);  // one request, tried twice
   link.answer(Acquired{route({1, 4}, {1, 9}), false});
   executor.run_ready();
   ASSERT_EQ(answers_.size(), 1U);
@@ -159,9 +160,12 @@ TEST_F(ControlClientTest, HeldAndRejectedAreFinal) {
   FakeSession session;
   resolver.session_started(info("s1"), session);
   acquire("s1");
+  const std::string first_id = link.acquires[0].request.request_id;
   link.answer(Held{"s9"});
   executor.run_ready();
   acquire("s1");
+  ASSERT_EQ(link.acquires.size(), 1U);
+  EXPECT_NE(link.acquires[0].request.request_id, first_id);  // a new question
   link.answer(Rejected{"bad name"});
   executor.run_ready();
   ASSERT_EQ(answers_.size(), 2U);
@@ -198,7 +202,6 @@ TEST_F(ControlClientTest, AnAcquiredRouteReachesThePlayersOfThisForwarderWithout
 }
 
 // --- ends
-// -------------------------------------------------------------------------------------------
 
 TEST_F(ControlClientTest, AnEndWhileAttachedIsToldOnTheStreamAlone) {
   attach();
@@ -244,7 +247,6 @@ TEST_F(ControlClientTest, AnEndJustBeforeTheStreamBrokeIsReleasedToo) {
 }
 
 // --- questions and commands
-// -------------------------------------------------------------------------
 
 TEST_F(ControlClientTest, AQueryIsAnsweredWithTheSessionsThatAreKnown) {
   attach();
@@ -315,7 +317,6 @@ TEST_F(ControlClientTest, ACloseCommandForASessionThatEndsOrIsUnknownIsAnsweredO
 }
 
 // --- claims
-// -----------------------------------------------------------------------------------------
 
 class ClaimTest : public ControlClientTest {
  protected:
