@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
+#include <cstddef>
 #include <mutex>
 #include <utility>
 
@@ -26,6 +28,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kRetryAfterDefault{200};
 /// However long a server asks us to wait, an encoder is held only for seconds.
 constexpr milliseconds kRetryAfterMax{2'000};
+/// How long the end of the link waits for gRPC to let go of its calls.
+constexpr milliseconds kLinkShutdownTimeout{1'000};
 
 AcquireReply reply_for(const grpc::Status& status, const pb::AcquirePlacementResponse& response) {
   namespace reason = rpc::reason;
@@ -33,8 +37,7 @@ AcquireReply reply_for(const grpc::Status& status, const pb::AcquirePlacementRes
     auto route = from_proto(response.route());
     // An owner that cannot be dialled by RTMP: ask again, the table may be behind.
     if (!route) return RetryLater{kRetryAfterDefault, "NO_RTMP_ENDPOINT"};
-    return Acquired{std::move(*route), response.after_takeover(),
-                    response.players_wait()};
+    return Acquired{std::move(*route), response.after_takeover(), response.players_wait()};
   }
   const auto details = rpc::details_of(status);
   const std::string name = rpc::reason_of(status);
@@ -65,7 +68,9 @@ bool is_final(const grpc::Status& status) {
 
 }  // namespace
 
-/// The way from gRPC's threads to the control thread; shut before the executor may go.
+/// The way from gRPC's threads to the control thread; shut before the executor may go. Counts the
+/// calls: each holds the channel through its context, and gRPC aborts when one of its own threads
+/// lets go of a channel last (it would join itself), so the link keeps them until none is left.
 class GrpcControlLink::Gate {
  public:
   explicit Gate(Executor& executor) : executor_(&executor) {}
@@ -73,13 +78,29 @@ class GrpcControlLink::Gate {
     const std::lock_guard lock(mutex_);
     if (executor_ != nullptr) executor_->post(std::move(work));
   }
+  void call_begins() {
+    const std::lock_guard lock(mutex_);
+    ++calls_;
+  }
+  /// The caller has let go of the call before.
+  void call_ended() {
+    const std::lock_guard lock(mutex_);
+    if (--calls_ == 0) idle_.notify_all();
+  }
   void shut() {
     const std::lock_guard lock(mutex_);
     executor_ = nullptr;
   }
+  /// False = calls are left.
+  bool wait_idle() {
+    std::unique_lock lock(mutex_);
+    return idle_.wait_for(lock, kLinkShutdownTimeout, [this] { return calls_ == 0; });
+  }
 
  private:
   std::mutex mutex_;
+  std::condition_variable idle_;
+  std::size_t calls_ = 0;
   Executor* executor_;
 };
 
@@ -109,6 +130,7 @@ class GrpcControlLink::AttachCall final
 
   void start(pb::ForwarderService::Stub& stub, pb::ForwarderServiceAttachRequest hello) {
     self_ = shared_from_this();
+    gate_->call_begins();
     stub.async()->Attach(&context_, this);
     outgoing_ = std::move(hello);
     AddHold();
@@ -152,13 +174,14 @@ class GrpcControlLink::AttachCall final
   }
 
   void OnDone(const grpc::Status& status) override {
-    const std::shared_ptr<AttachCall> keep = std::move(self_);
+    const std::shared_ptr<Gate> gate = gate_;
     std::string why = status.ok() ? "closed by the replica" : rpc::describe(status);
-    gate_->post([call = keep, why = std::move(why)]() mutable {
+    gate->post([call = std::move(self_), why = std::move(why)]() mutable {
       if (call->state_.call != call) return;
       call->state_.call.reset();
       call->state_.events->on_detached(std::move(why));
     });
+    gate->call_ended();  // this object may be gone by now
   }
 
  private:
@@ -200,6 +223,9 @@ GrpcControlLink::GrpcControlLink(Executor& executor, const Clock& clock, Forward
 GrpcControlLink::~GrpcControlLink() {
   state_->gate->shut();
   detach();
+  // A call that gRPC still holds needs its channel: kept for the rest of the process.
+  if (!state_->gate->wait_idle()) [[maybe_unused]]
+    const auto* kept = new auto(std::move(state_->endpoints));
 }
 
 std::size_t GrpcControlLink::endpoint_count() const {
@@ -234,17 +260,20 @@ void GrpcControlLink::acquire(std::size_t endpoint, const AcquireRequest& reques
     pb::AcquirePlacementResponse response;
     Callback<void(AcquireReply)> answer;
   };
-  const auto call = std::make_shared<Call>();
+  auto call = std::make_shared<Call>();
   call->request = to_proto(state_->facts, request);
   call->answer = std::move(answer);
   call->context.set_deadline(state_->clock.wall_now() +
                              std::chrono::duration_cast<WallTime::duration>(deadline));
+  state_->gate->call_begins();
   state_->endpoints[endpoint].placements->async()->AcquirePlacement(
       &call->context, &call->request, &call->response,
-      [call, gate = state_->gate](const grpc::Status& status) {
-        gate->post([call, reply = reply_for(status, call->response)]() mutable {
+      [call, gate = state_->gate](const grpc::Status& status) mutable {
+        AcquireReply reply = reply_for(status, call->response);
+        gate->post([call = std::move(call), reply = std::move(reply)]() mutable {
           call->answer(std::move(reply));
         });
+        gate->call_ended();
       });
 }
 
@@ -256,15 +285,19 @@ void GrpcControlLink::release(std::size_t endpoint, const ReleaseRequest& reques
     pb::ReleasePlacementResponse response;
     Callback<void(bool)> done;
   };
-  const auto call = std::make_shared<Call>();
+  auto call = std::make_shared<Call>();
   call->request = to_proto(state_->facts, request);
   call->done = std::move(done);
   call->context.set_deadline(state_->clock.wall_now() +
                              std::chrono::duration_cast<WallTime::duration>(deadline));
+  state_->gate->call_begins();
   state_->endpoints[endpoint].placements->async()->ReleasePlacement(
       &call->context, &call->request, &call->response,
-      [call, gate = state_->gate](const grpc::Status& status) {
-        gate->post([call, acknowledged = is_final(status)] { call->done(acknowledged); });
+      [call, gate = state_->gate](const grpc::Status& status) mutable {
+        gate->post([call = std::move(call), acknowledged = is_final(status)] {
+          call->done(acknowledged);
+        });
+        gate->call_ended();
       });
 }
 

@@ -4,8 +4,8 @@
 // Purpose: nothing but the wire. gRPC's threads convert messages and post them; all decisions are
 // taken in ControlClient. Threading: as ControlLink: the control thread. gRPC's own threads touch
 // only the call objects and the gate to the executor. Lifetime: executor and clock outlive it. The
-// destructor cancels what is under way; calls end later by themselves without touching anything but
-// their own memory.
+// destructor shuts the way to the executor, cancels the stream and waits for what is under way,
+// bounded: no channel may be let go of last by a thread of gRPC.
 
 #include <memory>
 #include <string>
