@@ -120,4 +120,11 @@ std::string Registry::expose() {
   return prometheus::TextSerializer().Serialize(state_->registry.Collect());
 }
 
+void expose_build_info(Registry& registry, const std::string& binary, const std::string& version) {
+  registry
+      .gauge("weir_build_info", "Constant 1, labelled by binary and version.",
+             {{"binary", binary}, {"version", version}})
+      .set(1);
+}
+
 }  // namespace weir::metrics

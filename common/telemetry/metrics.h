@@ -64,4 +64,7 @@ class Registry {
   std::unique_ptr<State> state_;
 };
 
+/// `weir_build_info`: constant 1, the same in each daemon.
+void expose_build_info(Registry& registry, const std::string& binary, const std::string& version);
+
 }  // namespace weir::metrics

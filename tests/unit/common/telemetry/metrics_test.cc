@@ -35,6 +35,13 @@ TEST(Metrics, RefreshersRunBeforeEachExpositionAndMayAskForMetrics) {
   EXPECT_NE(registry.expose().find("weir_test_runs 2"), std::string::npos);
 }
 
+TEST(Metrics, BuildInfoNamesBinaryAndVersion) {
+  Registry registry;
+  expose_build_info(registry, "weir-test", "1.2.3");
+  EXPECT_NE(registry.expose().find("weir_build_info{binary=\"weir-test\",version=\"1.2.3\"} 1"),
+            std::string::npos);
+}
+
 TEST(MetricsDeath, OneNameHasOneType) {
   Registry registry;
   registry.counter("weir_test_x", "X.");
