@@ -6,6 +6,7 @@
 // now. A repeat that comes while the first is under way waits for it. Bounded: beyond the limit the
 // oldest are forgotten. Threading: one thread. Lifetime: owns waiting completions.
 
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
@@ -29,9 +30,9 @@ class RequestWindow {
     expire(now);
     const auto found = requests_.find(id);
     if (found == requests_.end()) {
-      if (requests_.size() >= kRequestIdsMax) forget_oldest();
-      requests_.emplace(id, Request{});
-      by_age_.push_back({id, now});
+      if (by_age_.size() >= kRequestIdsMax) forget_oldest();
+      requests_.emplace(id, Request{++last_number_, std::nullopt, {}});
+      by_age_.push_back({id, last_number_, now});
       return respond;
     }
     if (found->second.answer) {
@@ -61,18 +62,22 @@ class RequestWindow {
 
  private:
   struct Request {
+    std::uint64_t number = 0;
     std::optional<T> answer;
     std::vector<Respond<T>> waiting;
   };
   struct Age {
     std::string id;
+    std::uint64_t number = 0;  ///< an id that failed may be here again
     MonotonicTime since;
   };
 
   void forget_oldest() {
-    auto node = requests_.extract(by_age_.front().id);
+    const Age oldest = std::move(by_age_.front());
     by_age_.pop_front();
-    if (node.empty()) return;
+    const auto found = requests_.find(oldest.id);
+    if (found == requests_.end() || found->second.number != oldest.number) return;
+    auto node = requests_.extract(found);
     for (auto& respond : node.mapped().waiting) {
       respond(CoreError{
           Reason::kBusyRetry, "the first request is still under way", "", {}, kRetryBusy});
@@ -81,6 +86,7 @@ class RequestWindow {
 
   std::unordered_map<std::string, Request> requests_;
   std::deque<Age> by_age_;
+  std::uint64_t last_number_ = 0;
 };
 
 }  // namespace weir::core
