@@ -12,6 +12,14 @@ DecisionRing::DecisionRing(std::size_t capacity) : capacity_(capacity) {
 }
 
 void DecisionRing::add(DecisionRecord record) {
+  // A publisher that finds no origin asks again and again: its last answer says it all.
+  if (record.winner.empty()) {
+    const auto entry = newest_.find(record.stream);
+    if (entry != newest_.end() && slot(entry->second).record.winner.empty()) {
+      slot(entry->second).record = std::move(record);
+      return;
+    }
+  }
   const std::uint64_t number = last_ + 1;
   Slot added{.record = std::move(record)};
   if (slots_.size() == capacity_) {

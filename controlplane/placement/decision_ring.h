@@ -16,6 +16,7 @@ class DecisionRing {
  public:
   explicit DecisionRing(std::size_t capacity = kDecisionsKept);
 
+  /// A record without a winner replaces the stream's newest one if that has none either.
   void add(DecisionRecord record);
   /// Newest first.
   std::vector<const DecisionRecord*> find(const StreamKey& stream) const;

@@ -172,6 +172,69 @@ TEST_F(Placements, PlacementBoundAndForgottenIsOrphanedAfterItsForwarderWasAsked
   EXPECT_EQ(h.placement("live/a")->state, model::PlacementState::kOrphaned);
 }
 
+TEST_F(Placements, PlayersWaitOnlyWhereTheyAreKnownAndTheOriginIsNew) {
+  start_cluster(2);
+  EXPECT_FALSE(h.acquire("live/nobody", "f1", "s0").value().players_wait);
+  ClientSession player;
+  player.id = SessionId("p1");
+  player.forwarder = ForwarderId("f2");
+  player.stream = key("live/a");
+  h.upsert(f2, player);
+  const auto& first = h.acquire("live/a", "f1", "s1");
+  EXPECT_TRUE(first.value().players_wait);
+  // Told the same again: they know it already.
+  EXPECT_FALSE(h.acquire("live/a", "f1", "s1").value().players_wait);
+  // Another origin: they have to move there first.
+  const auto placed = first.value().route.placement;
+  const auto& moved =
+      h.acquire("live/a", "f1", "s1",
+                AcquireQuery::Failed{placed.incarnation, placed.epoch, ContactOutcome::kRefused});
+  EXPECT_TRUE(moved.value().players_wait);
+  // An orphan comes back to its origin, where its players still are.
+  h.upsert(f1, CoreHarness::publisher("s1", "f1", moved.value().route.placement));
+  h.end(f1, "s1");
+  EXPECT_FALSE(h.acquire("live/a", "f1", "s2").value().players_wait);
+}
+
+TEST_F(Placements, RepeatOfATakeoverThatIsUnderWayGetsItsAnswer) {
+  start_cluster(1);
+  h.publish(f1, "live/a", "f1", "s1");
+  AcquireQuery query;
+  query.stream = key("live/a");
+  query.holder = model::SessionHolder{ForwarderId("f2"), SessionId("s2")};
+  query.request_id = "3f0c1a52-6a3e-4c8e-8f5d-6d3a0b9c7e21";
+  const auto& first = h.acquire(query);
+  const auto ask = f1->last<SessionQuery>();
+  ASSERT_TRUE(ask);
+  h.tell(f1, SessionAnswer{ask->query, {{SessionId("s1"), 2s, false}}});
+  h.advance(400ms);
+  // The try has timed out at the forwarder; the old leg is not closed yet.
+  const auto& repeat = h.acquire(query);
+  EXPECT_FALSE(repeat.answer);
+  h.advance(100ms);
+  ASSERT_TRUE(first.ok() && repeat.ok());
+  EXPECT_TRUE(repeat.value().after_takeover);
+  EXPECT_EQ(repeat.value().route.placement.epoch, first.value().route.placement.epoch);
+}
+
+TEST_F(Placements, RetriesWithoutAnyOriginLeaveOneRecord) {
+  start_cluster(1);
+  Got<store::OriginRecord> cordoned;
+  h.core->origins().cordon(OriginId("o1"), "maintenance",
+                           [&](Answer<store::OriginRecord> a) { cordoned.answer = std::move(a); });
+  h.run();
+  for (int i = 0; i < 5; ++i) {
+    h.advance_with({f1, f2}, {agent}, 500ms);
+    ASSERT_FALSE(h.acquire("live/a", "f1", "s1").ok());
+  }
+  AcquireQuery query;
+  query.stream = key("live/a");
+  const auto explained = std::get<Explanation>(h.core->placements().explain(query, false));
+  ASSERT_EQ(explained.records.size(), 1U);
+  EXPECT_TRUE(explained.records[0].winner.empty());
+  EXPECT_EQ(explained.records[0].decide_time, h.clock.wall_now());
+}
+
 TEST_F(Placements, RouteOfAnUnknownStreamIsNotFound) {
   start_cluster(1);
   Got<Route> got;

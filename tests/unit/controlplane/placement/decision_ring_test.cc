@@ -11,6 +11,7 @@ DecisionRecord record(const std::string& stream, const std::string& verdict) {
   DecisionRecord made;
   made.stream = parse_stream_key("live/" + stream).value();
   made.verdict = verdict;
+  made.winner = OriginId("o1");
   return made;
 }
 
@@ -43,6 +44,24 @@ TEST(DecisionRing, ForgetsTheOldestWhenFull) {
   for (int i = 0; i < 20; ++i) ring.add(record("d", std::to_string(i)));
   EXPECT_EQ(found(ring, "d"), "19 18 17 ");
   EXPECT_EQ(found(ring, "c"), "");
+}
+
+TEST(DecisionRing, ARecordWithoutAWinnerReplacesOneWithoutAndNoOther) {
+  DecisionRing ring(10);
+  const auto none = [](const std::string& verdict) {
+    DecisionRecord made = record("a", verdict);
+    made.winner = OriginId();
+    return made;
+  };
+  ring.add(record("a", "1"));
+  ring.add(none("2"));
+  ring.add(record("b", "3"));
+  ring.add(none("4"));
+  EXPECT_EQ(found(ring, "a"), "4 1 ");
+  EXPECT_EQ(ring.size(), 3U);
+  ring.add(record("a", "5"));
+  ring.add(none("6"));
+  EXPECT_EQ(found(ring, "a"), "6 5 4 1 ");
 }
 
 TEST(DecisionRing, SetsTheEpochOfTheNewestRecordOnce) {
