@@ -71,6 +71,25 @@ int usage_error(std::ostream& err, const std::string& what) {
   return kExitUsage;
 }
 
+/// CLI11 only says that a subcommand is missing: this names the word that is none, and those there
+/// are. Nothing for a command that has no subcommands.
+std::string command_mistake(const CLI::App& app) {
+  const CLI::App* noun = &app;
+  while (!noun->get_subcommands().empty()) noun = noun->get_subcommands().front();
+  std::string there;
+  for (const CLI::App* known : noun->get_subcommands([](const CLI::App*) { return true; }))
+    there += " " + known->get_name();
+  if (there.empty()) return {};
+  const std::string where = noun == &app ? "" : noun->get_name();
+  for (const std::string& word : app.remaining(true)) {
+    if (word.starts_with('-')) continue;
+    return "unknown command '" + word.substr(0, kWordShownMax) + "'" +
+           (where.empty() ? "" : " for '" + where + "'") + "; there are:" + there;
+  }
+  return (where.empty() ? "a command" : "a command of '" + where + "'") +
+         " is missing; there are:" + there;
+}
+
 int run_action(const Globals& globals, const Action& action, std::ostream& out, std::ostream& err) {
   for (const std::string& endpoint : globals.endpoints) {
     const auto parsed = parse_host_port(endpoint);
@@ -117,6 +136,10 @@ int run(int argc, const char* const* argv, const std::string& version, std::ostr
   // CLI11 reports by exceptions; they end here.
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    const std::string mistake = command_mistake(app);
+    if (!mistake.empty()) return usage_error(err, mistake);
+    return app.exit(error, out, err) == 0 ? kExitDone : kExitUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error, out, err) == 0 ? kExitDone : kExitUsage;
   }

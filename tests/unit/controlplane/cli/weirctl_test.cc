@@ -242,6 +242,23 @@ TEST(WeirctlUsage, MistakesAreExitCodeTwo) {
   }
 }
 
+TEST(WeirctlUsage, AWordThatIsNoCommandIsNamedWithThoseThereAre) {
+  const auto said = [](const std::vector<const char*>& arguments) {
+    const Outcome outcome = run_weirctl(arguments);
+    EXPECT_EQ(outcome.code, kExitUsage);
+    return outcome.err;
+  };
+  EXPECT_EQ(said({"origin", "frobnicate"}),
+            "weirctl: unknown command 'frobnicate' for 'origin'; there are: list get register "
+            "cordon uncordon\n");
+  EXPECT_EQ(said({"stream", "-o", "json", "frobnicate"}),
+            "weirctl: unknown command 'frobnicate' for 'stream'; there are: list get explain\n");
+  EXPECT_EQ(said({"frobnicate"}),
+            "weirctl: unknown command 'frobnicate'; there are: cluster origin stream forwarder "
+            "session place event\n");
+  EXPECT_EQ(said({"session"}), "weirctl: a command of 'session' is missing; there are: list\n");
+}
+
 TEST(WeirctlUsage, HelpAndVersionSucceed) {
   EXPECT_EQ(run_weirctl({"--help"}).code, 0);
   EXPECT_NE(run_weirctl({"--version"}).out.find("1.2.3"), std::string::npos);
