@@ -12,6 +12,7 @@
 
 #include "common/base/contract.h"
 #include "common/base/listen_address.h"
+#include "common/telemetry/log.h"
 
 namespace weir::config {
 namespace {
@@ -28,7 +29,9 @@ std::optional<Number> parse_number(std::string_view text) {
 
 Complaint check_text(const v1::FieldRules& rules, const std::string& text) {
   if (rules.one_of_size() > 0 && std::ranges::find(rules.one_of(), text) == rules.one_of().end())
-    return fmt::format("'{}' is not known; allowed: {}", text, fmt::join(rules.one_of(), ", "));
+    // A store's URL may carry a password.
+    return fmt::format("'{}' is not known; allowed: {}", log::redact_url(text),
+                       fmt::join(rules.one_of(), ", "));
   if (text.empty()) return std::nullopt;
   if (rules.listen_address() || rules.endpoint_address()) {
     const auto parsed = parse_host_port(text);

@@ -106,6 +106,9 @@ TEST_F(Daemon, ComplaintsNameFileLineAndKey) {
   EXPECT_NE(complaint("common:\n  log_format: xml\n")
                 .find(file_ + ":2: common.log_format: 'xml' is not known; allowed: text, json"),
             std::string::npos);
+  EXPECT_NE(complaint("common:\n  log_format: redis://user:s3cret@h/0\n")
+                .find("'redis://h/0' is not known; allowed:"),
+            std::string::npos);
   EXPECT_NE(complaint("common:\n  insecure: maybe\n").find("write true or false"),
             std::string::npos);
   EXPECT_NE(complaint("rtmp: 1935\n").find(":1: rtmp: '1935' has no port"), std::string::npos);
