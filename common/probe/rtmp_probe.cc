@@ -57,8 +57,13 @@ std::string_view to_string(Outcome outcome) {
 /// Pending operations hold it; the handle's cancel() and finish() close everything, so they end at
 /// once.
 struct ProbeHandle::State : std::enable_shared_from_this<ProbeHandle::State> {
-  State(boost::asio::io_context& io, std::function<void(ProbeResult)> done)
-      : socket(io), resolver(io), deadline(io), completion(std::move(done)) {}
+  State(boost::asio::io_context& io, const Clock& clock_in, std::function<void(ProbeResult)> done)
+      : clock(clock_in),
+        socket(io),
+        resolver(io),
+        deadline(io),
+        completion(std::move(done)),
+        started(clock.now()) {}
 
   void start(const std::string& endpoint, Random& random, Duration timeout);
   void resolve(const std::string& host, std::uint16_t port);
@@ -67,11 +72,12 @@ struct ProbeHandle::State : std::enable_shared_from_this<ProbeHandle::State> {
   void finish(Outcome outcome, std::string message);
   void close();
 
+  const Clock& clock;
   tcp::socket socket;
   tcp::resolver resolver;
   boost::asio::steady_timer deadline;
   std::function<void(ProbeResult)> completion;
-  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+  const MonotonicTime started;
   std::array<std::uint8_t, kHandshakeBytes> sent{};
   std::array<std::uint8_t, kHandshakeBytes> received{};
 };
@@ -157,7 +163,7 @@ void ProbeHandle::State::finish(Outcome outcome, std::string message) {
   if (!completion) return;
   const auto done = std::exchange(completion, nullptr);
   close();
-  done({outcome, std::chrono::steady_clock::now() - started, std::move(message)});
+  done({outcome, clock.now() - started, std::move(message)});
 }
 
 void ProbeHandle::State::close() {
@@ -180,10 +186,10 @@ void ProbeHandle::cancel() {
   if (const auto state = std::exchange(state_, nullptr)) state->close();
 }
 
-ProbeHandle async_probe_rtmp(boost::asio::io_context& io, const std::string& endpoint,
-                             Random& random, std::function<void(ProbeResult)> completion,
-                             Duration timeout) {
-  auto state = std::make_shared<ProbeHandle::State>(io, std::move(completion));
+ProbeHandle async_probe_rtmp(boost::asio::io_context& io, const Clock& clock,
+                             const std::string& endpoint, Random& random,
+                             std::function<void(ProbeResult)> completion, Duration timeout) {
+  auto state = std::make_shared<ProbeHandle::State>(io, clock, std::move(completion));
   state->start(endpoint, random, timeout);
   return ProbeHandle(std::move(state));
 }

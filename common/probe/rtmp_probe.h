@@ -3,7 +3,8 @@
 // only the protocol answer counts as alive.
 //
 // Threading: call and completion on the io_context's one thread.
-// Lifetime: the probe keeps itself alive until it completes; the returned handle cancels it.
+// Lifetime: the probe keeps itself alive until it completes; the returned handle cancels it. The
+// clock outlives it.
 // Destroying or cancelling the handle drops the completion, which is then never called.
 
 #include <functional>
@@ -46,8 +47,8 @@ class ProbeHandle {
 
 /// Probes `endpoint` (`host:port`; the host a literal address, or a name that is resolved within
 /// the deadline). The completion runs later, never inside this call.
-[[nodiscard]] ProbeHandle async_probe_rtmp(boost::asio::io_context& io, const std::string& endpoint,
-                                           Random& random,
+[[nodiscard]] ProbeHandle async_probe_rtmp(boost::asio::io_context& io, const Clock& clock,
+                                           const std::string& endpoint, Random& random,
                                            std::function<void(ProbeResult)> completion,
                                            Duration timeout = kProbeTimeoutDefault);
 

@@ -85,16 +85,13 @@ class Process {
   Process(const Config& config, const char* version, core::StateKeeper& keeper,
           core::KeptState kept)
       : executor_(io_),
-        prober_(io_, executor_, random_),
+        prober_(io_, executor_, clock_, random_),
         store_(executor_, clock_),
         core_({executor_, clock_, random_, store_, metrics_, log::Logger("core"), keeper, prober_,
                options_of(config, version)},
               std::move(kept)),
         services_(executor_, core_) {
-    metrics_
-        .gauge("weir_build_info", "Constant 1, labelled by version",
-               {{"binary", "weir-controlplane"}, {"version", version}})
-        .set(1);
+    metrics::expose_build_info(metrics_, "weir-controlplane", version);
   }
 
   Result<void> open(const Config& config, const Secret& token);

@@ -29,7 +29,7 @@ void RtmpProber::probe(const model::Endpoint& endpoint, Duration timeout,
   Running& running = running_[number];
   running.done = std::move(done);
   running.handle = probe::async_probe_rtmp(
-      io_, endpoint.address, random_,
+      io_, clock_, endpoint.address, random_,
       [this, number](const probe::ProbeResult& result) {
         finished(number, translate(result.outcome));
       },

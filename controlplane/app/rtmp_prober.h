@@ -13,8 +13,8 @@ namespace weir::app {
 
 class RtmpProber final : public core::OriginProber {
  public:
-  RtmpProber(boost::asio::io_context& io, Executor& executor, Random& random)
-      : io_(io), executor_(executor), random_(random) {}
+  RtmpProber(boost::asio::io_context& io, Executor& executor, const Clock& clock, Random& random)
+      : io_(io), executor_(executor), clock_(clock), random_(random) {}
 
   void probe(const model::Endpoint& endpoint, Duration timeout,
              Callback<void(core::ContactOutcome)> done) override;
@@ -28,6 +28,7 @@ class RtmpProber final : public core::OriginProber {
 
   boost::asio::io_context& io_;
   Executor& executor_;
+  const Clock& clock_;
   Random& random_;
   std::unordered_map<std::uint64_t, Running> running_;
   std::uint64_t last_ = 0;

@@ -122,7 +122,6 @@ const std::string& Forwarder::id() const {
 }
 
 // --- opening
-// ----------------------------------------------------------------------------------------
 
 Result<void> Forwarder::open() {
   State& state = *state_;
@@ -200,6 +199,7 @@ void Forwarder::State::wire_worker(WorkerSlot& slot, int listener) {
 }
 
 Result<void> Forwarder::State::open_admin() {
+  metrics::expose_build_info(registry, "weir-forwarder", version);
   registry.before_expose([this] { refresh_metrics(); });
   admin::Probes probes;
   probes.ready = [this] { return ready(); };
@@ -212,7 +212,6 @@ Result<void> Forwarder::State::open_admin() {
 }
 
 // --- running
-// ----------------------------------------------------------------------------------------
 
 void Forwarder::run(std::function<void(const std::string&)> ready) {
   State& state = *state_;
@@ -290,7 +289,6 @@ void Forwarder::State::refresh_metrics() {
 }
 
 // --- ending
-// -----------------------------------------------------------------------------------------
 
 void Forwarder::drain() {
   State& state = *state_;

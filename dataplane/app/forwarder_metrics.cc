@@ -3,11 +3,19 @@
 #include <chrono>
 #include <utility>
 
+#include "dataplane/app/end_label.h"
+
 namespace weir::forwarder {
 namespace {
 
-/// Reasons are written by this program, but a label set must be bounded by more than good will.
-constexpr std::size_t kReasonsMax = 64;
+/// Sum of one counter over the workers.
+template <class Stats, class Count>
+double total(const std::vector<const Stats*>& all, Count Stats::* member) {
+  double sum = 0;
+  for (const auto* stats : all)
+    sum += static_cast<double>((stats->*member).load(std::memory_order_relaxed));
+  return sum;
+}
 
 double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
@@ -16,17 +24,17 @@ double seconds(Duration duration) {
 const char* name_of(routing::ContactOutcome outcome) {
   switch (outcome) {
     case routing::ContactOutcome::kAnswered:
-      return "answered";
+      return "ANSWERED";
     case routing::ContactOutcome::kRefused:
-      return "refused";
+      return "REFUSED";
     case routing::ContactOutcome::kReset:
-      return "reset";
+      return "RESET";
     case routing::ContactOutcome::kTimedOut:
-      return "timed_out";
+      return "TIMED_OUT";
     case routing::ContactOutcome::kUnreachable:
-      return "unreachable";
+      return "UNREACHABLE";
   }
-  return "unknown";
+  return "UNKNOWN";
 }
 
 }  // namespace
@@ -46,42 +54,33 @@ void ForwarderMetrics::set(const std::string& name, const std::string& help, dou
 }
 
 void ForwarderMetrics::session_over(std::string_view reason) {
-  // What follows a colon is detail.
-  const std::string_view name = reason.substr(0, reason.find(':'));
   const std::lock_guard lock(reasons_mutex_);
-  const auto it = reasons_.find(name);
-  if (it != reasons_.end()) {
-    ++it->second;
-  } else {
-    ++reasons_[reasons_.size() < kReasonsMax ? std::string(name) : std::string("other")];
-  }
+  ++ends_[end_label(reason)];
 }
 
 void ForwarderMetrics::refresh(const routing::ControlClient& control,
                                const io::ProcessTotals& totals,
                                const std::vector<const io::WorkerStats*>& workers,
                                const std::vector<const routing::ResolverStats*>& resolvers) {
-  using Count = io::WorkerStats::Count;
-  const auto sum = [&](Count io::WorkerStats::* member) {
-    double all = 0;
-    for (const auto* stats : workers)
-      all += static_cast<double>((stats->*member).load(std::memory_order_relaxed));
-    return all;
-  };
-  const auto resolver_sum = [&](Count routing::ResolverStats::* member) {
-    double all = 0;
-    for (const auto* stats : resolvers)
-      all += static_cast<double>((stats->*member).load(std::memory_order_relaxed));
-    return all;
-  };
+  refresh_workers(totals, workers);
+  refresh_routes(resolvers);
+  refresh_control(control);
+  const std::lock_guard lock(reasons_mutex_);
+  for (const auto& [reason, count] : ends_)
+    raise("weir_forwarder_sessions_ended_total", "Connections that ended, by reason.",
+          static_cast<double>(count), {{"reason", std::string(reason)}});
+}
+
+void ForwarderMetrics::refresh_workers(const io::ProcessTotals& totals,
+                                       const std::vector<const io::WorkerStats*>& workers) {
   using io::WorkerStats;
-  using routing::ResolverStats;
+  const auto sum = [&](WorkerStats::Count WorkerStats::* member) { return total(workers, member); };
   raise("weir_forwarder_connections_total", "Client connections taken.",
         sum(&WorkerStats::accepted));
   set("weir_forwarder_connections", "Client connections open.",
       static_cast<double>(totals.connections.load(std::memory_order_relaxed)));
   raise("weir_forwarder_connections_refused_total", "Client connections not taken.",
-        sum(&WorkerStats::refused_full), {{"reason", "max_connections"}});
+        sum(&WorkerStats::refused_full), {{"reason", "MAX_CONNECTIONS"}});
   raise("weir_forwarder_accept_errors_total", "Times a listener had to rest.",
         sum(&WorkerStats::accept_errors));
   raise("weir_forwarder_relayed_bytes_total", "Bytes read from one side.",
@@ -93,15 +92,30 @@ void ForwarderMetrics::refresh(const routing::ControlClient& control,
         sum(&WorkerStats::dials_connected));
   set("weir_forwarder_queued_bytes", "Memory held by bytes that slow peers have not taken.",
       static_cast<double>(totals.queued_bytes.load(std::memory_order_relaxed)));
-  raise("weir_forwarder_congested_total", "Times a side went above its queue mark.",
+  raise("weir_forwarder_congestions_total", "Times a side went above its queue mark.",
         sum(&WorkerStats::congested));
   raise("weir_forwarder_sessions_shed_total", "Sessions ended to bound memory or time.",
-        sum(&WorkerStats::shed), {{"reason", "memory"}});
+        sum(&WorkerStats::shed), {{"reason", "MEMORY"}});
   raise("weir_forwarder_sessions_shed_total", "Sessions ended to bound memory or time.",
-        sum(&WorkerStats::too_slow), {{"reason", "too_slow"}});
+        sum(&WorkerStats::too_slow), {{"reason", "TOO_SLOW"}});
   set("weir_forwarder_lingering_sockets", "Sockets on their way to a clean end.",
       sum(&WorkerStats::lingering));
+}
 
+void ForwarderMetrics::refresh_routes(const std::vector<const routing::ResolverStats*>& resolvers) {
+  using routing::ResolverStats;
+  const auto sum = [&](io::WorkerStats::Count ResolverStats::* member) {
+    return total(resolvers, member);
+  };
+  raise("weir_forwarder_route_watches_total", "Players and publishers that asked for a route.",
+        sum(&ResolverStats::watches_known), {{"cache", "hit"}});
+  raise("weir_forwarder_route_watches_total", "Players and publishers that asked for a route.",
+        sum(&ResolverStats::watches_unknown), {{"cache", "miss"}});
+  raise("weir_forwarder_sessions_fenced_total",
+        "Publishers closed because a newer epoch names another.", sum(&ResolverStats::fenced));
+}
+
+void ForwarderMetrics::refresh_control(const routing::ControlClient& control) {
   using routing::Intent;
   using State = routing::SessionInfo::State;
   for (const auto& [intent, intent_name] :
@@ -113,30 +127,20 @@ void ForwarderMetrics::refresh(const routing::ControlClient& control,
           static_cast<double>(control.sessions().count(intent, state)),
           {{"intent", intent_name}, {"state", state_name}});
   }
-  raise("weir_forwarder_route_watches_total", "Players and publishers that asked for a route.",
-        resolver_sum(&ResolverStats::watches_known), {{"cache", "hit"}});
-  raise("weir_forwarder_route_watches_total", "Players and publishers that asked for a route.",
-        resolver_sum(&ResolverStats::watches_unknown), {{"cache", "miss"}});
-  raise("weir_forwarder_fenced_total", "Publishers closed because a newer epoch names another.",
-        resolver_sum(&ResolverStats::fenced));
   set("weir_forwarder_streams", "Streams whose route is kept up to date.",
       static_cast<double>(control.interest_count()));
-  set("weir_forwarder_controlplane_attached", "1 while attached to a replica.",
-      control.attached() ? 1 : 0);
+  set("weir_forwarder_attached", "Attach streams, by kind of peer.", control.attached() ? 1 : 0,
+      {{"peer", "controlplane"}});
   if (const auto silence = control.replica_silence())
     set("weir_forwarder_controlplane_silence_seconds", "Since the last word of a replica.",
         seconds(*silence));
   set("weir_forwarder_generation_seen", "Highest store generation seen.",
       static_cast<double>(control.generation_seen()));
-  set("weir_forwarder_origins", "Origins in the table.",
-      static_cast<double>(control.origins().size()), {{"placeable", "any"}});
-  set("weir_forwarder_origins", "Origins in the table.",
-      static_cast<double>(control.origins().placeable_count()), {{"placeable", "yes"}});
-
-  const std::lock_guard lock(reasons_mutex_);
-  for (const auto& [reason, count] : reasons_)
-    raise("weir_forwarder_sessions_ended_total", "Connections that ended, by reason.",
-          static_cast<double>(count), {{"reason", reason}});
+  const std::size_t placeable = control.origins().placeable_count();
+  set("weir_forwarder_origins", "Origins in the table, by state.", static_cast<double>(placeable),
+      {{"state", "placeable"}});
+  set("weir_forwarder_origins", "Origins in the table, by state.",
+      static_cast<double>(control.origins().size() - placeable), {{"state", "unplaceable"}});
 }
 
 void ForwarderMetrics::on_attached(const std::string& endpoint, const routing::Welcome& welcome) {
@@ -178,7 +182,7 @@ void ForwarderMetrics::on_acquire_result(const std::string& result, Duration too
 void ForwarderMetrics::on_claim(const SessionId& session, bool granted) {
   registry_
       .counter("weir_forwarder_claims_total", "Lost placements asked back for live publishers.",
-               {{"result", granted ? "granted" : "refused"}})
+               {{"result", granted ? "OK" : "REFUSED"}})
       .add();
   log_.with("session", session.str())
       .info("claim {}", granted ? "granted" : "refused: it is closed");

@@ -5,6 +5,7 @@
 // Threading: the control thread; session_over() from any. Lifetime: the registry outlives it;
 // refresh() must not run after what it reads has gone.
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -40,6 +41,10 @@ class ForwarderMetrics final : public routing::ControlObserver {
   void on_dial(const routing::DialReport& report) override;
 
  private:
+  void refresh_workers(const io::ProcessTotals& totals,
+                       const std::vector<const io::WorkerStats*>& workers);
+  void refresh_routes(const std::vector<const routing::ResolverStats*>& resolvers);
+  void refresh_control(const routing::ControlClient& control);
   /// Brings a counter up to a total that is kept elsewhere.
   void raise(const std::string& name, const std::string& help, double total,
              const metrics::Labels& labels = {});
@@ -52,7 +57,7 @@ class ForwarderMetrics final : public routing::ControlObserver {
   bool attached_ = false;
   std::string last_failure_;
   std::mutex reasons_mutex_;
-  std::map<std::string, std::uint64_t, std::less<>> reasons_;
+  std::map<std::string_view, std::uint64_t> ends_;  ///< by end_label()
 };
 
 }  // namespace weir::forwarder

@@ -149,7 +149,7 @@ ClientEvent ServerConversation::on_command(const Message& message, const Command
     return fail("client sent too many commands before publish or play");
   if (command.name == "connect") return on_connect(command, now);
   if (phase_ == Phase::kConnect)
-    return fail(fmt::format("client sent '{}' before connect", command.name.substr(0, 32)));
+    return fail(fmt::format("command before connect: '{}'", command.name.substr(0, 32)));
   if (command.name == "publish" || command.name == "play") return on_request(message, command);
   if (is_stream_command(command.name)) {
     if (phase_ != Phase::kIdentified) return {};

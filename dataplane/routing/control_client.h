@@ -54,7 +54,7 @@ class ControlObserver {
   virtual void on_detached(const std::string& endpoint, const std::string& why) = 0;
   virtual void on_origin_table(const OriginTable& table) = 0;
   virtual void on_generation(std::uint64_t generation) = 0;
-  /// "acquired", "held", "rejected" or the reason of a retry.
+  /// "OK", "STREAM_HELD", "REJECTED" or the reason of a retry.
   virtual void on_acquire_result(const std::string& result, Duration took) = 0;
   virtual void on_claim(const SessionId& session, bool granted) = 0;
   virtual void on_dial(const DialReport& report) = 0;

@@ -11,10 +11,10 @@ namespace weir::routing {
 namespace {
 
 std::string result_name(const AcquireAnswer& answer) {
-  if (std::holds_alternative<Acquired>(answer)) return "acquired";
-  if (std::holds_alternative<Held>(answer)) return "held";
+  if (std::holds_alternative<Acquired>(answer)) return "OK";
+  if (std::holds_alternative<Held>(answer)) return "STREAM_HELD";
   if (const auto* later = std::get_if<RetryLater>(&answer)) return later->reason;
-  return "rejected";
+  return "REJECTED";
 }
 
 }  // namespace
@@ -108,7 +108,6 @@ void ControlClient::note_activity(const std::vector<ActivityRecord>& records) {
 }
 
 // --- claims (design 4)
-// ------------------------------------------------------------------------------
 
 void ControlClient::consider_claims(const StreamKey& stream, MonotonicTime now) {
   if (state_ != State::kAttached || settling_) return;

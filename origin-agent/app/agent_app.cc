@@ -112,12 +112,12 @@ void AgentApp::Parts::add_origin(std::size_t index, const OriginSettings& origin
                                  const HostFacts& host) {
   if (origin.stat) {
     sources.push_back(std::make_unique<NginxRtmpSource>(
-        io, random, epochs,
+        io, clock, random, epochs,
         NginxRtmpOptions{origin.local_rtmp, *origin.stat, origin.control, origin.pid_file},
         logger.with("origin", origin.spec.id.str())));
   } else {
     sources.push_back(std::make_unique<ProcessSource>(
-        io, random, ProcessOptions{origin.local_rtmp, origin.pid_file}));
+        io, clock, random, ProcessOptions{origin.local_rtmp, origin.pid_file}));
   }
   monitors.push_back(
       std::make_unique<OriginMonitor>(MonitorFacts{index, origin.cores, host.memory_bytes},
@@ -138,6 +138,7 @@ Result<void> AgentApp::Parts::start() {
   auto saved = state_file->read();
   if (!saved) logger.warning("starting without remembered state: {}", saved.error().message);
   const std::vector<OriginSpec> specs = specs_of(*settings);
+  metrics::expose_build_info(registry, "weir-origin-agent", version);
   figures = std::make_unique<AgentMetrics>(registry, specs);
   link = std::make_unique<GrpcLink>(executor, settings->controlplane, *token);
   ReporterConfig reporter{

@@ -5,8 +5,9 @@
 namespace weir::agent {
 
 AgentMetrics::AgentMetrics(metrics::Registry& registry, const std::vector<OriginSpec>& origins)
-    : attached_(registry.gauge("weir_agent_attached",
-                               "1 while a control-plane replica takes the reports.")),
+    : registry_(registry),
+      attached_(registry.gauge("weir_agent_attached", "Attach streams, by kind of peer.",
+                               {{"peer", "controlplane"}})),
       attaches_(registry.counter("weir_agent_attaches_total",
                                  "Report streams that a replica welcomed.")) {
   for (const OriginSpec& spec : origins) {
@@ -21,11 +22,9 @@ AgentMetrics::AgentMetrics(metrics::Registry& registry, const std::vector<Origin
                          "1 while the origin's process answers protocol probes.", labels),
          &registry.gauge("weir_agent_origin_streams", "Streams with a live publisher.", labels),
          &registry.gauge("weir_agent_origin_players", "Players attached.", labels),
-         &registry.gauge("weir_agent_origin_cpu_utilization",
-                         "Used cores over those the server can use; -1 = unknown.", labels),
          &registry.gauge("weir_agent_origin_probe_seconds", "Time the last answered probe took.",
                          labels),
-         verdicts("process_gone"), verdicts("probes_failed")});
+         verdicts("PROCESS_GONE"), verdicts("PROBES_FAILED"), labels});
   }
 }
 
@@ -47,7 +46,12 @@ void AgentMetrics::load(std::size_t origin, const LoadSample& load) {
   OriginMetrics& metrics = origins_[origin];
   metrics.streams->set(load.streams);
   metrics.players->set(load.players);
-  metrics.cpu->set(load.cpu_utilization);
+  // No sample says "unknown"; a known figure never becomes unknown again.
+  if (load.cpu_utilization >= 0)
+    registry_
+        .gauge("weir_agent_origin_cpu_utilization_ratio",
+               "Used cores over those the server can use.", metrics.labels)
+        .set(load.cpu_utilization);
   if (load.probe_time)
     metrics.probe_seconds->set(std::chrono::duration<double>(*load.probe_time).count());
 }

@@ -23,12 +23,13 @@ class AgentMetrics {
     metrics::Gauge* answering;
     metrics::Gauge* streams;
     metrics::Gauge* players;
-    metrics::Gauge* cpu;
     metrics::Gauge* probe_seconds;
     metrics::Counter* gone;
     metrics::Counter* probes_failed;
+    metrics::Labels labels;
   };
 
+  metrics::Registry& registry_;
   metrics::Gauge& attached_;
   metrics::Counter& attaches_;
   std::vector<OriginMetrics> origins_;

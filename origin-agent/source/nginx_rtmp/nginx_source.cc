@@ -73,10 +73,11 @@ HttpUrl drop_url(const HttpUrl& control, const StatStream& publisher) {
   return url;
 }
 
-NginxRtmpSource::NginxRtmpSource(boost::asio::io_context& io, Random& random,
+NginxRtmpSource::NginxRtmpSource(boost::asio::io_context& io, const Clock& clock, Random& random,
                                  const EpochTable& epochs, NginxRtmpOptions options,
                                  log::Logger logger)
     : io_(io),
+      clock_(clock),
       random_(random),
       epochs_(epochs),
       options_(std::move(options)),
@@ -142,7 +143,7 @@ void NginxRtmpSource::fence(const StatPage& page) {
 void NginxRtmpSource::probe(Callback<void(probe::ProbeResult)> done) {
   auto shared = std::make_shared<Callback<void(probe::ProbeResult)>>(std::move(done));
   probe_ = probe::async_probe_rtmp(
-      io_, options_.rtmp, random_,
+      io_, clock_, options_.rtmp, random_,
       [shared](probe::ProbeResult result) { (*shared)(std::move(result)); }, kProbeTimeout);
 }
 

@@ -5,7 +5,8 @@
 // Purpose: wants one worker per nginx (worker_processes 1): /stat tells only of the worker that
 // answered. While /stat does not answer (a frozen worker), the worker is looked up through the pid
 // file or the RTMP port, so that it is still known to exist.
-// Threading: the io_context's one thread. Lifetime: io_context, random and epochs outlive it.
+// Threading: the io_context's one thread. Lifetime: io_context, clock, random and epochs
+// outlive it.
 
 #include <string>
 
@@ -37,8 +38,8 @@ HttpUrl drop_url(const HttpUrl& control, const StatStream& publisher);
 
 class NginxRtmpSource final : public OriginSource {
  public:
-  NginxRtmpSource(boost::asio::io_context& io, Random& random, const EpochTable& epochs,
-                  NginxRtmpOptions options, log::Logger logger);
+  NginxRtmpSource(boost::asio::io_context& io, const Clock& clock, Random& random,
+                  const EpochTable& epochs, NginxRtmpOptions options, log::Logger logger);
 
   void observe(const std::optional<ProcessIdentity>& watched,
                Callback<void(Observation)> done) override;
@@ -50,6 +51,7 @@ class NginxRtmpSource final : public OriginSource {
   FoundProcess find_without_stat() const;
 
   boost::asio::io_context& io_;
+  const Clock& clock_;
   Random& random_;
   const EpochTable& epochs_;
   const NginxRtmpOptions options_;

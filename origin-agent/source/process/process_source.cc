@@ -12,8 +12,9 @@
 
 namespace weir::agent {
 
-ProcessSource::ProcessSource(boost::asio::io_context& io, Random& random, ProcessOptions options)
-    : io_(io), random_(random), options_(std::move(options)) {}
+ProcessSource::ProcessSource(boost::asio::io_context& io, const Clock& clock, Random& random,
+                             ProcessOptions options)
+    : io_(io), clock_(clock), random_(random), options_(std::move(options)) {}
 
 void ProcessSource::observe(const std::optional<ProcessIdentity>& watched,
                             Callback<void(Observation)> done) {
@@ -43,7 +44,7 @@ void ProcessSource::observe(const std::optional<ProcessIdentity>& watched,
 void ProcessSource::probe(Callback<void(probe::ProbeResult)> done) {
   auto shared = std::make_shared<Callback<void(probe::ProbeResult)>>(std::move(done));
   probe_ = probe::async_probe_rtmp(
-      io_, options_.rtmp, random_,
+      io_, clock_, options_.rtmp, random_,
       [shared](probe::ProbeResult result) { (*shared)(std::move(result)); }, kProbeTimeout);
 }
 

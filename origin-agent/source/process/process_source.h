@@ -1,7 +1,8 @@
 #pragma once
 // ProcessSource: the adapter for any server: its process by pid file or port, the protocol probe on
 // its RTMP port. It knows neither streams nor traffic.
-// Threading: the io_context's one thread. Lifetime: io_context and random outlive it.
+// Threading: the io_context's one thread. Lifetime: io_context, clock and random
+// outlive it.
 
 #include <string>
 
@@ -22,7 +23,8 @@ struct ProcessOptions {
 
 class ProcessSource final : public OriginSource {
  public:
-  ProcessSource(boost::asio::io_context& io, Random& random, ProcessOptions options);
+  ProcessSource(boost::asio::io_context& io, const Clock& clock, Random& random,
+                ProcessOptions options);
 
   void observe(const std::optional<ProcessIdentity>& watched,
                Callback<void(Observation)> done) override;
@@ -30,6 +32,7 @@ class ProcessSource final : public OriginSource {
 
  private:
   boost::asio::io_context& io_;
+  const Clock& clock_;
   Random& random_;
   const ProcessOptions options_;
   probe::ProbeHandle probe_;

@@ -48,7 +48,7 @@ class RtmpProbe : public testing::Test {
   ProbeResult probe(const std::string& endpoint, Duration timeout = std::chrono::seconds(10)) {
     std::optional<ProbeResult> result;
     const ProbeHandle handle = async_probe_rtmp(
-        io_, endpoint, random_,
+        io_, clock_, endpoint, random_,
         [&](ProbeResult answer) {
           result = std::move(answer);
           io_.stop();
@@ -60,6 +60,7 @@ class RtmpProbe : public testing::Test {
     return result.value_or(ProbeResult{});
   }
 
+  SystemClock clock_;
   boost::asio::io_context io_;
   SeededRandom random_{1};
 };
@@ -126,7 +127,7 @@ TEST_F(RtmpProbe, DroppingTheHandleEndsEverythingSilently) {
   const auto owned = std::make_shared<int>(0);
   {
     const ProbeHandle handle =
-        async_probe_rtmp(io_, endpoint, random_, [owned](const ProbeResult&) { ++*owned; });
+        async_probe_rtmp(io_, clock_, endpoint, random_, [owned](const ProbeResult&) { ++*owned; });
   }
   EXPECT_EQ(owned.use_count(), 1);
   io_.run();  // ends at once: nothing is left to wait for
@@ -137,7 +138,7 @@ TEST_F(RtmpProbe, CompletionMayDropItsOwnHandle) {
   const auto free = check_listen_address("127.0.0.1:0", "--x");
   ProbeHandle handle;
   bool done = false;
-  handle = async_probe_rtmp(io_, free->str(), random_, [&](const ProbeResult&) {
+  handle = async_probe_rtmp(io_, clock_, free->str(), random_, [&](const ProbeResult&) {
     done = true;
     handle = ProbeHandle();
   });
