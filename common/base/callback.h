@@ -19,7 +19,8 @@ class Callback<R(Args...)> {
  public:
   Callback() = default;
   template <class F>
-    requires(!std::same_as<std::remove_cvref_t<F>, Callback> && std::is_invocable_r_v<R, F&, Args...>)
+    requires(!std::same_as<std::remove_cvref_t<F>, Callback> &&
+             std::is_invocable_r_v<R, F&, Args...>)
   Callback(F&& f)  // NOLINT(google-explicit-constructor): callables convert, as with std::function
       : target_(std::make_unique<Model<std::remove_cvref_t<F>>>(std::forward<F>(f))) {}
 

@@ -1,8 +1,8 @@
 #pragma once
 // Executor: where deferred work runs, and timers on it. The seam between pure code and Asio
 // (common/async/asio_executor.h); tests drive tests/support/manual_executor.h by hand.
-// Threading: post() from any thread; the work runs on the executor's one thread, in order of posting.
-// Lifetime: outlives everything posted to it; work not yet run at destruction is dropped.
+// Threading: post() from any thread; the work runs on the executor's one thread, in order of
+// posting. Lifetime: outlives everything posted to it; work not yet run at destruction is dropped.
 
 #include <cstdint>
 

@@ -1,6 +1,6 @@
 #pragma once
-// Lets fmt print every class that has a `format_as` beside it. fmt 10 does this itself; Debian 12 has
-// fmt 9. Threading: pure. Lifetime: none.
+// Lets fmt print every class that has a `format_as` beside it. fmt 10 does this itself; Debian 12
+// has fmt 9. Threading: pure. Lifetime: none.
 
 #include <concepts>
 #include <string_view>

@@ -60,7 +60,9 @@ struct Revision {
   auto operator<=>(const Revision&) const = default;
 };
 
-inline std::string format_as(const Epoch& e) { return fmt::format("{}.{}", e.generation, e.counter); }
+inline std::string format_as(const Epoch& e) {
+  return fmt::format("{}.{}", e.generation, e.counter);
+}
 inline std::string format_as(const Revision& r) {
   return fmt::format("{}.{}", r.generation, r.number);
 }

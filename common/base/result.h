@@ -22,7 +22,8 @@ enum class Side {
   kControlPlane,  ///< control plane or its store
 };
 
-/// What went wrong. `code` is for programs, `message` for people: it names what, where and what to do.
+/// What went wrong. `code` is for programs, `message` for people: it names what, where and what to
+/// do.
 struct Error {
   boost::system::error_code code;
   std::string message;
@@ -34,7 +35,8 @@ template <class T>
 using Result = boost::system::result<T, Error>;
 
 /// Required by boost::system::result when value() is called on an error: a programmer error.
-[[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& where);
+[[noreturn]] void throw_exception_from_error(const Error& error,
+                                             const boost::source_location& where);
 
 /// An error with a generic code (`errc`) and a message.
 inline Error make_error(boost::system::errc::errc_t code, std::string message,

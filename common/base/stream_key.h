@@ -1,10 +1,10 @@
 #pragma once
 // The name of a stream, normalised in this one place for every plane and protocol.
 //
-// Purpose: a key is `vhost/app/stream`. Two clients that mean the same stream get the same key, however
-// their URLs spell it; tokens and other query parts are never in a key. The rules are those that SRS
-// applies (handbook of the protocol: docs/protocols/rtmp.md, "identity").
-// Threading: pure functions and values.
+// Purpose: a key is `vhost/app/stream`. Two clients that mean the same stream get the same key,
+// however their URLs spell it; tokens and other query parts are never in a key. The rules are those
+// that SRS applies (handbook of the protocol: docs/protocols/rtmp.md, "identity"). Threading: pure
+// functions and values.
 
 #include <compare>
 #include <cstddef>
@@ -25,9 +25,9 @@ inline constexpr std::size_t kStreamNameBytesMax = 2048;
 /// Longest key, in bytes.
 inline constexpr std::size_t kStreamKeyBytesMax = 1024;
 
-/// The virtual hosts that are kept apart. A host or `vhost=` that is not listed means the default one,
-/// as SRS resolves it, so that rtmp://ingest.example.com and rtmp://192.0.2.1 name the same stream.
-/// The control plane owns the list and tells it to every forwarder.
+/// The virtual hosts that are kept apart. A host or `vhost=` that is not listed means the default
+/// one, as SRS resolves it, so that rtmp://ingest.example.com and rtmp://192.0.2.1 name the same
+/// stream. The control plane owns the list and tells it to every forwarder.
 class VhostRules {
  public:
   VhostRules() = default;
@@ -58,7 +58,9 @@ class StreamKey {
   std::string vhost_, app_, stream_, text_;
 };
 
-inline const std::string& format_as(const StreamKey& key) { return key.str(); }
+inline const std::string& format_as(const StreamKey& key) {
+  return key.str();
+}
 
 /// From parts that are already free of queries and percent signs. Errors (invalid_argument, side
 /// kClient): an empty stream, control characters, "." or ".." as a path element, over-long parts.
@@ -72,8 +74,8 @@ Result<StreamKey> parse_stream_key(std::string_view text);
 /// What an RTMP client says: `tc_url` and `app` of its connect command, `name` of publish or play,
 /// as received. `app` is used only where tc_url has no path. Percent-decoding is done once, after
 /// the query parts are cut off. A query reaches to the end of its string: a slash in a token never
-/// makes a path element (SRS would split there, nginx-rtmp does not). An empty `name` is guessed from
-/// the last element of the app, or from what follows the last slash of the query (FMLE).
+/// makes a path element (SRS would split there, nginx-rtmp does not). An empty `name` is guessed
+/// from the last element of the app, or from what follows the last slash of the query (FMLE).
 Result<StreamKey> stream_key_from_rtmp(std::string_view tc_url, std::string_view app,
                                        std::string_view name, const VhostRules& vhosts);
 

@@ -1,7 +1,7 @@
 #pragma once
 // ByteReader / ByteWriter: bounded big-endian access to a caller's buffer.
-// Reading past the end sets a sticky failure and yields zero, so a parser checks ok() once per group.
-// Threading: one object per thread. Lifetime: views; the buffer must outlive them.
+// Reading past the end sets a sticky failure and yields zero, so a parser checks ok() once per
+// group. Threading: one object per thread. Lifetime: views; the buffer must outlive them.
 
 #include <cstdint>
 #include <cstring>

@@ -1,6 +1,6 @@
 #pragma once
-// ByteWriter: appends big-endian fields to a caller-supplied buffer and never past its end; an overflow
-// sets a sticky failure. Threading: one object per thread. Lifetime: a view of the buffer.
+// ByteWriter: appends big-endian fields to a caller-supplied buffer and never past its end; an
+// overflow sets a sticky failure. Threading: one object per thread. Lifetime: a view of the buffer.
 
 #include <cstdint>
 #include <cstring>

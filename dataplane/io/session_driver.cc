@@ -80,7 +80,6 @@ void SessionDriver::check_progress(MonotonicTime now) {
 }
 
 // --- a turn
-// -----------------------------------------------------------------------------------------
 
 template <class F>
 void SessionDriver::call(F&& session_call) {
@@ -150,7 +149,6 @@ void SessionDriver::release_leg(LegSocket& leg, CloseMode mode) {
 }
 
 // --- SessionIo
-// --------------------------------------------------------------------------------------
 
 void SessionDriver::send_view(Leg leg, std::span<const std::uint8_t> bytes) {
   WEIR_ASSERT(in_call_);
@@ -193,89 +191,7 @@ void SessionDriver::finish(std::string_view reason) {
   if (!in_call_) schedule();
 }
 
-void SessionDriver::dial(std::string_view endpoint) {
-  if (finishing_) return;
-  if (origin_.fd >= 0 || lookup_ != 0) close(Leg::kOrigin, CloseMode::kAbort);
-  bump(context_.stats.dials);
-  const auto target = parse_host_port(endpoint);
-  if (!target) {
-    dial_failed(LegEnd::kUnreachable);
-    return;
-  }
-  if (const auto address = literal_address(target->host, target->port)) {
-    start_connect(*address);
-    return;
-  }
-  lookup_ = context_.lookup->start(target->host, target->port, [this](Result<SocketAddress> found) {
-    looked_up(std::move(found));
-  });
-  if (lookup_ == 0) dial_failed(LegEnd::kUnreachable);
-}
-
-// --- dialling
-// ---------------------------------------------------------------------------------------
-
-void SessionDriver::looked_up(Result<SocketAddress> address) {
-  lookup_ = 0;
-  if (over()) return;
-  if (address) {
-    start_connect(*address);
-  } else {
-    dial_failed(LegEnd::kUnreachable);
-  }
-}
-
-void SessionDriver::start_connect(const SocketAddress& address) {
-  const int fd = open_stream_socket(address.family());
-  if (fd < 0) {
-    dial_failed(leg_end_of(errno));
-    return;
-  }
-  set_relay_options(fd, kOriginUserTimeout);
-  const int result =
-      ::connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.size);
-  if ((result != 0 && errno != EINPROGRESS) || !context_.poller.add_socket(fd, origin_)) {
-    const LegEnd end = leg_end_of(errno);
-    ::close(fd);
-    dial_failed(end);
-    return;
-  }
-  origin_.fd = fd;
-  // Also when connect() succeeded at once: the edge that add_socket() reports makes it known.
-  origin_.connecting = true;
-}
-
-void SessionDriver::dial_failed(LegEnd end) {
-  origin_.queue.reset();
-  dial_end_ = end;
-  schedule();
-}
-
-void SessionDriver::drop_origin_dial() {
-  if (lookup_ != 0) context_.lookup->cancel(std::exchange(lookup_, 0));
-  dial_end_.reset();
-  if (origin_.fd < 0) origin_.queue.reset();
-}
-
-void SessionDriver::connect_settled(LegSocket& leg) {
-  int error = 0;
-  socklen_t size = sizeof error;
-  ::getsockopt(leg.fd, SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error == 0) {
-    // An event of an earlier socket of this leg may come in the same batch: ask whether it is so.
-    sockaddr_storage peer;
-    socklen_t peer_size = sizeof peer;
-    if (::getpeername(leg.fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) return;
-    leg.connecting = false;
-    bump(context_.stats.dials_connected);
-    call([this](relay::RelaySession& s) { s.on_origin_connected(context_.clock.now()); });
-    return;
-  }
-  leg_ended(leg, leg_end_of(error));
-}
-
 // --- events
-// -----------------------------------------------------------------------------------------
 
 void SessionDriver::leg_events(LegSocket& leg, std::uint32_t events) {
   if (over() || finishing_ || leg.fd < 0) return;
@@ -295,6 +211,23 @@ void SessionDriver::leg_events(LegSocket& leg, std::uint32_t events) {
     if ((events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) leg.hung_up = true;
     pump(leg);
   }
+}
+
+void SessionDriver::connect_settled(LegSocket& leg) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(leg.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error == 0) {
+    // An event of an earlier socket of this leg may come in the same batch: ask whether it is so.
+    sockaddr_storage peer;
+    socklen_t peer_size = sizeof peer;
+    if (::getpeername(leg.fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) return;
+    leg.connecting = false;
+    bump(context_.stats.dials_connected);
+    call([this](relay::RelaySession& s) { s.on_origin_connected(context_.clock.now()); });
+    return;
+  }
+  leg_ended(leg, leg_end_of(error));
 }
 
 /// Reads while there is something, the other leg keeps up, and it is still this session's turn.
@@ -360,85 +293,6 @@ void SessionDriver::leg_ended(LegSocket& leg, LegEnd end) {
 void SessionDriver::on_timer(MonotonicTime now) {
   if (over() || finishing_) return;
   call([&](relay::RelaySession& s) { s.on_timer(now); });
-}
-
-// --- sending
-// ----------------------------------------------------------------------------------------
-
-void SessionDriver::send_outbox(LegSocket& leg) {
-  Outbox& out = outbox(leg);
-  if (out.empty()) return;
-  std::span<iovec> pieces = out.pieces();
-  bool blocked = leg.connecting || leg.queue != nullptr;
-  while (!blocked && !leg.write_broken && leg.fd >= 0 && !pieces.empty()) {
-    msghdr message{};
-    message.msg_iov = pieces.data();
-    message.msg_iovlen = std::min(pieces.size(), kPiecesPerSend);
-    const ssize_t sent = ::sendmsg(leg.fd, &message, MSG_NOSIGNAL);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      blocked = errno == EAGAIN;
-      leg.write_broken = !blocked;
-      continue;
-    }
-    auto left = static_cast<std::size_t>(sent);
-    while (left > 0 && left >= pieces.front().iov_len) {
-      left -= pieces.front().iov_len;
-      pieces = pieces.subspan(1);
-    }
-    if (left > 0) {
-      pieces.front().iov_base = static_cast<std::uint8_t*>(pieces.front().iov_base) + left;
-      pieces.front().iov_len -= left;
-    }
-  }
-  if (leg.write_broken) {
-    // What the peer said before it went is still to be read: its end is told then.
-    leg.readable = true;
-    schedule();
-  } else if (leg.fd >= 0) {
-    for (const iovec& piece : pieces)
-      enqueue(leg, {static_cast<const std::uint8_t*>(piece.iov_base), piece.iov_len});
-  }
-  out.clear();
-}
-
-void SessionDriver::enqueue(LegSocket& leg, std::span<const std::uint8_t> bytes) {
-  if (bytes.empty() || leg.write_broken) return;
-  if (!leg.queue) leg.queue = std::make_unique<SendQueue>(context_.blocks);
-  leg.queue->append(bytes);
-  update_congestion(leg);
-}
-
-void SessionDriver::flush_queue(LegSocket& leg) {
-  if (!leg.queue || leg.fd < 0 || leg.connecting) return;
-  while (!leg.queue->empty() && !leg.write_broken) {
-    std::array<iovec, 64> pieces;
-    msghdr message{};
-    message.msg_iov = pieces.data();
-    message.msg_iovlen = leg.queue->gather(pieces);
-    const ssize_t sent = ::sendmsg(leg.fd, &message, MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0 && errno == EAGAIN) break;
-    if (sent < 0) {
-      leg.write_broken = leg.readable = true;
-      schedule();
-      break;
-    }
-    leg.queue->consume(static_cast<std::size_t>(sent));
-  }
-  if (leg.write_broken) leg.queue->clear();
-  update_congestion(leg);
-  if (leg.queue->empty()) leg.queue.reset();
-}
-
-void SessionDriver::update_congestion(LegSocket& leg) {
-  if (!leg.congested && leg.queue->size() > kQueueHighMark) {
-    leg.congested = true;
-    bump(context_.stats.congested);
-  } else if (leg.congested && leg.queue->size() <= kQueueLowMark) {
-    leg.congested = false;
-    congested_since_.reset();
-  }
 }
 
 }  // namespace weir::io

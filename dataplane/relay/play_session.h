@@ -6,7 +6,9 @@
 // and afterwards the player is told the end. From `play` on the origin's chunks run through a
 // splice; what comes before the first media is looked at whole, so that the player hears each of
 // StreamBegin, Play.Reset, Play.Start and |RtmpSampleAccess exactly once, however many origins it
-// took. Threading, lifetime: as StreamSession.
+// took.
+//
+// Threading: the worker's thread. Lifetime: as StreamSession.
 
 #include <optional>
 #include <string>

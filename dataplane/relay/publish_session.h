@@ -4,7 +4,9 @@
 // The encoder is held until an origin has accepted: placement, dials and the origin's own answer
 // happen while it waits, and Publish.Start is the origin's. From `publish` on the client's chunks
 // run through a splice; what arrives before the origin accepted (encoders that do not wait) is kept
-// in it, bounded. Threading, lifetime: as StreamSession.
+// in it, bounded.
+//
+// Threading: the worker's thread. Lifetime: as StreamSession.
 
 #include <optional>
 #include <string>

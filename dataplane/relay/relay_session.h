@@ -1,22 +1,22 @@
 #pragma once
 // RelaySession: one client's use of the forwarder, as a sans-IO state machine over two legs.
 //
-// Purpose: the seam between protocol logic (relay/) and sockets (io/). A session is given bytes, facts
-// and the time; it asks for sends, dials, timers and closes through SessionIo. It knows no socket, no
-// thread and no clock. The driver (io/session_driver.h) owns both sockets and one timer.
+// Purpose: the seam between protocol logic (relay/) and sockets (io/). A session is given bytes,
+// facts and the time; it asks for sends, dials, timers and closes through SessionIo. It knows no
+// socket, no thread and no clock. The driver (io/session_driver.h) owns both sockets and one timer.
 //
 // Rules of the seam:
 //  - SessionIo calls only record; they never call back into the session. The driver acts when the
-//    session's function has returned; after calls made at another time (a resolver's answer) it acts in
-//    work that it posts to itself. send_view() is for on_bytes() only.
+//    session's function has returned; after calls made at another time (a resolver's answer) it
+//    acts in work that it posts to itself. send_view() is for on_bytes() only.
 //  - send_view(): the bytes stay valid until the function that received them as input returns; the
-//    driver gathers all sends of one call into one sendmsg() per leg, and copies only what the socket
-//    does not take. send_copy(): bytes the session made up; the driver copies them at once.
-//  - While a leg's unsent queue is above its mark the driver stops reading the *other* leg, so a session
-//    never sees backpressure; output that it originates itself is small and bounded.
-// Threading: all calls on the worker's thread. Lifetime: the driver owns the session and is its SessionIo,
-// handed to the session's constructor and valid as long as the session lives. After finish() every call is
-// ignored.
+//    driver gathers all sends of one call into one sendmsg() per leg, and copies only what the
+//    socket does not take. send_copy(): bytes the session made up; the driver copies them at once.
+//  - While a leg's unsent queue is above its mark the driver stops reading the *other* leg, so a
+//    session never sees backpressure; output that it originates itself is small and bounded.
+// Threading: all calls on the worker's thread. Lifetime: the driver owns the session and is its
+// SessionIo, handed to the session's constructor and valid as long as the session lives. After
+// finish() every call is ignored.
 
 #include <cstdint>
 #include <optional>
@@ -52,7 +52,7 @@ class SessionIo {
 };
 
 enum class LegEnd {
-  kFin,          ///< orderly end
+  kFin,  ///< orderly end
   kReset,
   kRefused,      ///< dial only
   kUnreachable,  ///< dial only

@@ -33,9 +33,9 @@ inline constexpr Duration kOriginAnswerTimeout = std::chrono::seconds(10);
 inline constexpr Duration kBusyRetryTotal = std::chrono::seconds(2);
 inline constexpr Duration kBusyRetryFirst = std::chrono::milliseconds(50);
 inline constexpr Duration kBusyRetryMax = std::chrono::milliseconds(400);
-/// Head start of waiting players, from the placement: they dial, handshake and ask to play while the
-/// encoder still waits for Publish.Start, and so see the stream from its first key frame instead of
-/// its second.
+/// Head start of waiting players, from the placement: they dial, handshake and ask to play while
+/// the encoder still waits for Publish.Start, and so see the stream from its first key frame
+/// instead of its second.
 inline constexpr Duration kPlayerHeadStart = std::chrono::milliseconds(250);
 /// How long a publisher may send nothing at all.
 inline constexpr Duration kPublisherIdleTimeout = std::chrono::seconds(30);

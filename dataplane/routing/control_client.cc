@@ -61,7 +61,6 @@ std::optional<Duration> ControlClient::replica_silence() const {
 }
 
 // --- attach stream
-// ----------------------------------------------------------------------------------
 
 void ControlClient::attach() {
   state_ = State::kOpening;
@@ -210,7 +209,6 @@ std::optional<Upward> ControlClient::next_message() {
 }
 
 // --- what a replica says
-// ----------------------------------------------------------------------------
 
 void ControlClient::handle(const Welcome& welcome) {
   if (state_ != State::kOpening) return;

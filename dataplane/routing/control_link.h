@@ -22,7 +22,6 @@
 namespace weir::routing {
 
 // --- up
-// ---------------------------------------------------------------------------------------------
 
 struct SessionRecord {
   SessionInfo info;
@@ -85,7 +84,6 @@ using Upward =
     std::variant<SessionChanges, DialReport, InterestChange, SessionAnswer, Heartbeat, Claim>;
 
 // --- down
-// -------------------------------------------------------------------------------------------
 
 struct Welcome {
   ReplicaId replica;
@@ -120,7 +118,6 @@ using Downward = std::variant<Welcome, RouteUpdate, CloseCommand, SessionQuery, 
                               ClaimVerdict, OriginTableUpdate>;
 
 // --- unary
-// ------------------------------------------------------------------------------------------
 
 /// No answer from that replica within the deadline: another may know more.
 struct Unreachable {

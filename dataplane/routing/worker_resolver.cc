@@ -56,7 +56,6 @@ void WorkerResolver::tick() {
 }
 
 // --- sessions
-// ---------------------------------------------------------------------------------------
 
 void WorkerResolver::session_started(const SessionInfo& info, SessionControl& control) {
   const auto [it, inserted] = sessions_.try_emplace(info.id);
@@ -150,7 +149,6 @@ void WorkerResolver::on_query(std::uint64_t query, const std::vector<SessionId>&
 }
 
 // --- streams
-// ----------------------------------------------------------------------------------------
 
 WorkerResolver::Stream& WorkerResolver::need(const StreamKey& key) {
   const auto [it, inserted] = streams_.try_emplace(key);
@@ -250,7 +248,6 @@ void WorkerResolver::fence_publishers(const RouteUpdate& update) {
 }
 
 // --- facts about origins
-// ----------------------------------------------------------------------------
 
 void WorkerResolver::report_dial(const IncarnationId& incarnation, ContactOutcome outcome,
                                  Duration dial_time) {

@@ -69,8 +69,8 @@ std::unique_ptr<ReferenceDecoder> make_specification_decoder(std::uint32_t chunk
 /// SRS: 31-bit times, extended fields are absolute in every format, repeated ones recognised by
 /// comparison.
 std::unique_ptr<ReferenceDecoder> make_srs_decoder(std::uint32_t chunk_size = 128);
-/// nginx-rtmp with its defaults but for `max_streams`: delta 0 behind format 0, repeated extended fields
-/// always expected, format 0 to 2 inside a message is taken for its continuation.
+/// nginx-rtmp with its defaults but for `max_streams`: delta 0 behind format 0, repeated extended
+/// fields always expected, format 0 to 2 inside a message is taken for its continuation.
 std::unique_ptr<ReferenceDecoder> make_nginx_rtmp_decoder(std::uint32_t chunk_size = 128);
 
 }  // namespace weir::test
