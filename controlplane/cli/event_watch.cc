@@ -17,7 +17,7 @@
 namespace weir::cli {
 namespace {
 
-struct Arguments {
+struct EventWatchArguments {
   std::string since;
   bool once = false;
 };
@@ -59,7 +59,7 @@ bool is_connection_lost(const grpc::Status& status) {
          (rpc::reason_of(status).empty() || rpc::reason_of(status) == rpc::reason::kShuttingDown);
 }
 
-int event_watch(const Arguments& arguments, Context& context) {
+int event_watch(const EventWatchArguments& arguments, Context& context) {
   api::WatchEventsRequest request;
   request.set_once(arguments.once);
   if (const auto age = parse_duration(arguments.since)) {
@@ -94,7 +94,7 @@ int event_watch(const Arguments& arguments, Context& context) {
 }  // namespace
 
 void add_event_watch(CLI::App& noun, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<EventWatchArguments>();
   CLI::App* const command = noun.add_subcommand("watch", "follows what happens in the cluster");
   command
       ->add_option("--since", arguments->since,

@@ -10,11 +10,11 @@
 namespace weir::cli {
 namespace {
 
-struct Arguments {
+struct ForwarderGetArguments {
   std::string forwarder;
 };
 
-int forwarder_get(const Arguments& arguments, Context& context) {
+int forwarder_get(const ForwarderGetArguments& arguments, Context& context) {
   api::GetForwarderRequest request;
   request.set_name("forwarders/" + arguments.forwarder);
   api::Forwarder answer;
@@ -30,7 +30,7 @@ int forwarder_get(const Arguments& arguments, Context& context) {
 }  // namespace
 
 void add_forwarder_get(CLI::App& noun, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ForwarderGetArguments>();
   CLI::App* const command = noun.add_subcommand("get", "one forwarder");
   command->add_option("FORWARDER", arguments->forwarder, "forwarder id")->required();
   command->callback([&action, arguments] {

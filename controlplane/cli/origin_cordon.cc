@@ -10,12 +10,12 @@
 namespace weir::cli {
 namespace {
 
-struct Arguments {
+struct OriginCordonArguments {
   std::string origin;
   std::string reason;
 };
 
-int origin_cordon(const Arguments& arguments, Context& context) {
+int origin_cordon(const OriginCordonArguments& arguments, Context& context) {
   api::CordonOriginRequest request;
   request.set_name("origins/" + arguments.origin);
   request.set_reason(arguments.reason);
@@ -32,7 +32,7 @@ int origin_cordon(const Arguments& arguments, Context& context) {
 }  // namespace
 
 void add_origin_cordon(CLI::App& noun, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<OriginCordonArguments>();
   CLI::App* const command =
       noun.add_subcommand("cordon", "no new placements on an origin; running streams stay");
   command->add_option("ORIGIN", arguments->origin, "origin id")->required();

@@ -10,11 +10,11 @@
 namespace weir::cli {
 namespace {
 
-struct Arguments {
+struct OriginGetArguments {
   std::string origin;
 };
 
-int origin_get(const Arguments& arguments, Context& context) {
+int origin_get(const OriginGetArguments& arguments, Context& context) {
   api::GetOriginRequest request;
   request.set_name("origins/" + arguments.origin);
   api::Origin answer;
@@ -30,7 +30,7 @@ int origin_get(const Arguments& arguments, Context& context) {
 }  // namespace
 
 void add_origin_get(CLI::App& noun, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<OriginGetArguments>();
   CLI::App* const command = noun.add_subcommand("get", "one origin");
   command->add_option("ORIGIN", arguments->origin, "origin id")->required();
   command->callback([&action, arguments] {

@@ -10,7 +10,7 @@
 namespace weir::cli {
 namespace {
 
-struct Arguments {
+struct OriginRegisterArguments {
   std::string origin;
   std::string rtmp;
   std::string http;
@@ -29,7 +29,7 @@ void add_endpoint(api::RegisterOriginRequest& request, api::Protocol protocol,
   endpoint.set_address(address);
 }
 
-int origin_register(const Arguments& arguments, Context& context) {
+int origin_register(const OriginRegisterArguments& arguments, Context& context) {
   api::RegisterOriginRequest request;
   request.set_origin_id(arguments.origin);
   add_endpoint(request, api::PROTOCOL_RTMP, arguments.rtmp);
@@ -61,7 +61,7 @@ void add_origin_register(CLI::App& noun, Action& action) {
       {"generic", api::ORIGIN_KIND_GENERIC},
       {"nginx-rtmp", api::ORIGIN_KIND_NGINX_RTMP},
       {"srs", api::ORIGIN_KIND_SRS}};
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<OriginRegisterArguments>();
   CLI::App* const command = noun.add_subcommand("register", "registers an origin without agent");
   command->add_option("ORIGIN", arguments->origin, "id to give it")->required();
   command->add_option("--rtmp", arguments->rtmp, "RTMP endpoint, host:port")->required();

@@ -10,11 +10,11 @@
 namespace weir::cli {
 namespace {
 
-struct Arguments {
+struct OriginUncordonArguments {
   std::string origin;
 };
 
-int origin_uncordon(const Arguments& arguments, Context& context) {
+int origin_uncordon(const OriginUncordonArguments& arguments, Context& context) {
   api::UncordonOriginRequest request;
   request.set_name("origins/" + arguments.origin);
   api::Origin answer;
@@ -30,7 +30,7 @@ int origin_uncordon(const Arguments& arguments, Context& context) {
 }  // namespace
 
 void add_origin_uncordon(CLI::App& noun, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<OriginUncordonArguments>();
   CLI::App* const command = noun.add_subcommand("uncordon", "takes a cordon back");
   command->add_option("ORIGIN", arguments->origin, "origin id")->required();
   command->callback([&action, arguments] {

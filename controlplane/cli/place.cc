@@ -7,7 +7,7 @@
 namespace weir::cli {
 namespace {
 
-struct Arguments {
+struct PlaceArguments {
   std::string stream;
   std::uint64_t bits_per_second = 0;
   bool dry_run = false;
@@ -16,7 +16,7 @@ struct Arguments {
 }  // namespace
 
 void add_place(CLI::App& root, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<PlaceArguments>();
   CLI::App* const command = root.add_subcommand("place", "where a stream would be placed now");
   command->add_option("STREAM", arguments->stream, "app/stream or vhost/app/stream")->required();
   command->add_flag("--dry-run", arguments->dry_run, "decide, bind nothing")->required();

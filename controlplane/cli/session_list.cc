@@ -12,12 +12,12 @@
 namespace weir::cli {
 namespace {
 
-struct Arguments {
+struct SessionListArguments {
   std::string stream;
   std::string forwarder;
 };
 
-int session_list(const Arguments& arguments, Context& context) {
+int session_list(const SessionListArguments& arguments, Context& context) {
   api::ListSessionsRequest request;
   if (!arguments.stream.empty()) {
     const auto key = stream_key_of(arguments.stream);
@@ -46,7 +46,7 @@ int session_list(const Arguments& arguments, Context& context) {
 }  // namespace
 
 void add_session_list(CLI::App& noun, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<SessionListArguments>();
   CLI::App* const command = noun.add_subcommand("list", "client sessions");
   command->add_option("--stream", arguments->stream, "only sessions of this stream");
   command->add_option("--forwarder", arguments->forwarder, "only sessions of this forwarder");

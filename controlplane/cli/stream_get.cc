@@ -11,11 +11,11 @@
 namespace weir::cli {
 namespace {
 
-struct Arguments {
+struct StreamGetArguments {
   std::string stream;
 };
 
-int stream_get(const Arguments& arguments, Context& context) {
+int stream_get(const StreamGetArguments& arguments, Context& context) {
   const auto key = stream_key_of(arguments.stream);
   if (!key) return misuse(context, key.error().message);
   api::GetStreamRequest request;
@@ -33,7 +33,7 @@ int stream_get(const Arguments& arguments, Context& context) {
 }  // namespace
 
 void add_stream_get(CLI::App& noun, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<StreamGetArguments>();
   CLI::App* const command = noun.add_subcommand("get", "one placed stream");
   command->add_option("STREAM", arguments->stream, "app/stream or vhost/app/stream")->required();
   command->callback([&action, arguments] {

@@ -11,11 +11,11 @@
 namespace weir::cli {
 namespace {
 
-struct Arguments {
+struct StreamListArguments {
   std::string origin;
 };
 
-int stream_list(const Arguments& arguments, Context& context) {
+int stream_list(const StreamListArguments& arguments, Context& context) {
   api::ListStreamsRequest request;
   request.set_origin(arguments.origin);
   api::ListStreamsResponse all;
@@ -36,7 +36,7 @@ int stream_list(const Arguments& arguments, Context& context) {
 }  // namespace
 
 void add_stream_list(CLI::App& noun, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<StreamListArguments>();
   CLI::App* const command = noun.add_subcommand("list", "every placed stream");
   command->add_option("--origin", arguments->origin, "only streams placed on this origin");
   command->callback([&action, arguments] {
