@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Proof that nothing installed by hand is needed: a minimal Debian 12 made by debootstrap, a clean clone
-# in it, and both README commands run there. Needs root and debootstrap; takes 15 to 30 minutes.
+# in it, and the README commands run there, each in a tree of its own, so that both start cold.
+# Needs root and debootstrap; takes 20 to 30 minutes.
 #
-#   ./tests/fresh.sh [--keep] [--dir DIR]
+#   ./tests/fresh.sh [--keep] [--dir DIR]      the trees are made in a new folder below DIR (/var/tmp)
 #
-# The tree gets this host's apt and npm configuration, because that is how this host reaches packages.
+# The trees get this host's apt and npm configuration, because that is how this host reaches packages.
 set -euo pipefail
 WEIR_ROOT=$(cd "$(dirname "$0")/.." && pwd)
 . "$WEIR_ROOT/deploy/local/lib.sh"
@@ -20,7 +21,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     -h | --help)
-      sed -n '2,7p' "$0" | sed 's/^# \{0,1\}//'
+      sed -n '2,8p' "$0" | sed 's/^# \{0,1\}//'
       exit 0
       ;;
     *) die "unknown option $1; see --help" 2 ;;
@@ -29,18 +30,18 @@ while [ $# -gt 0 ]; do
 done
 [ "$(id -u)" -eq 0 ] || die "needs root: debootstrap and chroot"
 [ -z "$(missing_packages debootstrap)" ] || install_packages debootstrap
-dir=${dir:-$(mktemp -d /var/tmp/weir-fresh.XXXXXX)}
-root=$dir/root
-mkdir -p "$root"
-
 # Everything started in the tree dies with the namespace; the mounts go with it too.
-if [ "${WEIR_FRESH_INSIDE:-}" != yes ]; then
+if [ -z "${WEIR_FRESH_DIR:-}" ]; then
   status=0
-  WEIR_FRESH_INSIDE=yes unshare --mount --pid --fork --kill-child \
-    "$0" --dir "$dir" || status=$?
-  [ "$keep" = yes ] && say "kept: $dir" || rm -rf "$dir"
+  dir=$(mktemp -d "${dir:-/var/tmp}/weir-fresh.XXXXXX")
+  WEIR_FRESH_DIR=$dir unshare --mount --pid --fork --kill-child "$0" || status=$?
+  if [ "$keep" = yes ]; then say "kept: $dir"; else rm -rf --one-file-system "$dir"; fi
   exit "$status"
 fi
+dir=$WEIR_FRESH_DIR
+unset WEIR_FRESH_DIR
+root=$dir/run
+mkdir -p "$root"
 
 part() { # NAME COMMAND...: runs it and says how long it took
   local name=$1 began status=0
@@ -85,27 +86,31 @@ make_tree() {
   [ ! -d /etc/ssl/certs ] || { mkdir -p "$root/etc/ssl" && cp -aL /etc/ssl/certs "$root/etc/ssl/"; }
 }
 
-mount_tree() {
-  mount --make-rprivate /
-  mount -t proc proc "$root/proc"
-  mount --rbind /sys "$root/sys"
-  mount --rbind /dev "$root/dev"
-  mount -t tmpfs tmpfs "$root/run"
+copy_tree() { # before anything is installed in the first one
+  cp -a "$dir/run" "$dir/test"
 }
 
-inside() { chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
-  ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
-  bash -c "cd /root/weir && $1"; }
+mount_tree() { # TREE
+  mount -t proc proc "$1/proc"
+  mount --rbind /sys "$1/sys"
+  mount --rbind /dev "$1/dev"
+  mount -t tmpfs tmpfs "$1/run"
+  git clone -q --no-hardlinks "$WEIR_ROOT" "$1/root/weir"
+}
+
+inside() { # TREE COMMAND
+  chroot "$1" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
+    ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
+    bash -c "cd /root/weir && $2"
+}
 
 part 'debootstrap' make_tree
-mount_tree
-git clone -q --no-hardlinks "$WEIR_ROOT" "$root/root/weir"
+part 'second tree' copy_tree
+mount --make-rprivate /
+mount_tree "$dir/run"
+mount_tree "$dir/test"
 say "commit $(git -C "$WEIR_ROOT" rev-parse --short HEAD)"
-part './deploy/local/run.sh --once' inside './deploy/local/run.sh --once'
-part './deploy/local/run.sh --once, second time' inside './deploy/local/run.sh --once'
-# The tests' cold time counts packages and compilation too: start them from a second fresh clone
-# without the first one's build.
-rm -rf "$root/root/weir" "$root/root/.cache"
-git clone -q --no-hardlinks "$WEIR_ROOT" "$root/root/weir"
-part './tests/run.sh' inside './tests/run.sh'
+part './deploy/local/run.sh --once' inside "$dir/run" './deploy/local/run.sh --once'
+part './deploy/local/run.sh --once, second time' inside "$dir/run" './deploy/local/run.sh --once'
+part './tests/run.sh, cold' inside "$dir/test" './tests/run.sh'
 say 'fresh: both commands work on a bare Debian 12'
