@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "common/base/utf8.h"
+
 namespace weir {
 namespace {
 
@@ -22,6 +24,8 @@ std::optional<Error> check_part(std::string_view what, std::string_view part, bo
   if (part.size() > kStreamKeyBytesMax)
     return invalid(
         fmt::format("{} has {} bytes, more than {}", what, part.size(), kStreamKeyBytesMax));
+  // Keys travel in protobuf strings, which hold nothing else.
+  if (!is_utf8(part)) return invalid(fmt::format("{} is not UTF-8", what));
   for (const char c : part) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f)

@@ -63,7 +63,8 @@ inline const std::string& format_as(const StreamKey& key) {
 }
 
 /// From parts that are already free of queries and percent signs. Errors (invalid_argument, side
-/// kClient): an empty stream, control characters, "." or ".." as a path element, over-long parts.
+/// kClient): an empty stream, bytes that are not UTF-8, control characters, "." or ".." as a path
+/// element, over-long parts.
 Result<StreamKey> make_stream_key(std::string_view vhost, std::string_view app,
                                   std::string_view stream);
 

@@ -26,7 +26,7 @@ struct ClientFacts {
   std::vector<std::uint8_t> connect_arguments;
   std::string app;
   std::string tc_url;
-  std::string flash_version;
+  std::string flash_version;                  ///< for operators: UTF-8, cut to kClientAgentBytesMax
   std::optional<std::string> release_stream;  ///< names as sent
   std::optional<std::string> fc_publish;
   std::optional<std::uint32_t> buffer_ms;  ///< of SetBufferLength

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/utf8.h"
 #include "dataplane/relay/session_limits.h"
 
 namespace weir::relay {
@@ -170,7 +171,7 @@ ClientEvent ServerConversation::on_connect(const Command& command, MonotonicTime
   facts_.connect_arguments.assign(command.arguments.begin(), command.arguments.end());
   facts_.app = amf::string_property(*object, "app");
   facts_.tc_url = amf::string_property(*object, "tcUrl");
-  facts_.flash_version = amf::string_property(*object, "flashVer").substr(0, kClientAgentBytesMax);
+  facts_.flash_version = to_utf8(amf::string_property(*object, "flashVer"), kClientAgentBytesMax);
 
   // The order of SRS. SetChunkSize stands before the first message of more than 128 bytes, because
   // OBS fails on such a message in chunks.

@@ -9,6 +9,8 @@ namespace weir::routing {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+/// What a client or an origin said, as it is told to the control plane.
+inline constexpr std::size_t kForeignTextBytesMax = 1'024;
 /// A stream nobody watches any more stays known this long, so that a viewer who comes back costs
 /// nothing.
 inline constexpr seconds kInterestLinger{30};
@@ -50,6 +52,7 @@ inline constexpr milliseconds kRetryAfterUnreachable{250};
 
 inline constexpr milliseconds kQueryAnswerWithin{100};
 inline constexpr seconds kClaimAnswerWithin{2};
+inline constexpr seconds kClaimGrantedQuiet{10};  ///< then asked for again, while no route is told
 inline constexpr seconds kActivityEvery{5};
 /// Bytes this recent make an incarnation "active" in heartbeats (design 6).
 inline constexpr seconds kActiveFor{2};

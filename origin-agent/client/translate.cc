@@ -4,6 +4,9 @@
 
 #include <google/protobuf/util/time_util.h>
 
+#include "common/base/utf8.h"
+#include "origin-agent/client/limits.h"
+
 namespace weir::agent {
 namespace {
 
@@ -26,7 +29,8 @@ pb::OriginKind to_proto(OriginKind kind) {
 
 void fill(const ReportedStream& stream, pb::ReportedStream* out) {
   out->set_stream(stream.key);
-  out->set_tag(stream.tag);
+  // Whoever publishes at the origin chooses it; protobuf refuses a message with other bytes.
+  out->set_tag(to_utf8(stream.tag, kTagBytesMax));
   out->set_ingress_bits_per_second(stream.ingress_bits_per_second);
   out->set_egress_bits_per_second(stream.egress_bits_per_second);
   out->set_players(stream.players);

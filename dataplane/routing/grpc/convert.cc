@@ -1,15 +1,23 @@
 #include "dataplane/routing/grpc/convert.h"
 
 #include <chrono>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include <google/protobuf/util/time_util.h>
+
+#include "common/base/utf8.h"
 
 namespace weir::routing {
 namespace {
 
 namespace pb = control::v1;
 using google::protobuf::util::TimeUtil;
+
+std::string clean(std::string_view foreign) {
+  return to_utf8(foreign, kForeignTextBytesMax);
+}
 
 pb::Epoch* new_epoch(const Epoch& epoch) {
   auto* message = new pb::Epoch;  // owned by the message it is handed to
@@ -66,8 +74,8 @@ void fill(const SessionRecord& record, pb::Session& out) {
   out.set_intent(info.intent == Intent::kPublish ? pb::INTENT_PUBLISH : pb::INTENT_PLAY);
   out.set_state(state(info.state));
   out.set_protocol(pb::PROTOCOL_RTMP);
-  out.set_client_address(info.client_address);
-  out.set_client_agent(info.client_agent);
+  out.set_client_address(clean(info.client_address));
+  out.set_client_agent(clean(info.client_agent));
   out.set_origin(info.origin.str());
   out.set_incarnation(info.incarnation.str());
   if (info.epoch.is_set()) out.set_allocated_epoch(new_epoch(info.epoch));
@@ -92,7 +100,7 @@ struct UpwardFiller {
     for (const SessionEnd& end : changes.ended) {
       auto& entry = *message.add_ended();
       entry.set_session(end.session.str());
-      entry.set_reason(end.reason);
+      entry.set_reason(clean(end.reason));
     }
   }
   void operator()(const DialReport& report) const {

@@ -1,5 +1,6 @@
 #pragma once
-// Between the messages of weir.control.v1 and the plain types of control_link.h.
+// Between the messages of weir.control.v1 and the plain types of control_link.h. Text that clients
+// or origins supplied leaves as UTF-8: one bad byte would cut the forwarder off the control plane.
 // Threading: pure functions. Lifetime: values.
 
 #include <optional>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "dataplane/routing/control_link.h"
+#include "dataplane/routing/limits.h"
 #include "weir/control/v1/forwarder_service.pb.h"
 #include "weir/control/v1/placement_service.pb.h"
 

@@ -207,6 +207,36 @@ TEST_F(ServerConversation, BadNamesAreRefusedWithAStatus) {
   }
 }
 
+TEST_F(ServerConversation, AgentThatIsNotUtf8IsToldWithItsBadBytesReplaced) {
+  start();
+  std::vector<std::uint8_t> payload;
+  amf::Writer(payload)
+      .string("connect")
+      .number(1)
+      .begin_object()
+      .property("app", "live")
+      .property("flashVer", "\xff\xfe" + std::string(300, 'x'))
+      .end_object();
+  client.command(payload);
+  client.call("createStream", 2);
+  client.call("publish", 3, {"cam", "live"}, 1);
+  pump();
+  const std::string agent = resolver.only_session().info.client_agent;
+  EXPECT_THAT(agent, testing::StartsWith("\uFFFD\uFFFDxxx"));
+  EXPECT_EQ(agent.size(), relay::kClientAgentBytesMax);
+}
+
+TEST_F(ServerConversation, NameThatIsNotUtf8IsRefused) {
+  for (const char* name : {"x%FF", "x\xff"}) {
+    RelayHarness harness;
+    harness.start();
+    harness.publish(name);
+    EXPECT_TRUE(harness.finished()) << name;
+    EXPECT_EQ(harness.client.count("onStatus:NetStream.Publish.BadName"), 1U) << name;
+    EXPECT_TRUE(harness.resolver.sessions().empty()) << name;
+  }
+}
+
 TEST_F(ServerConversation, IdentityFollowsTheUrlAndTheListedVhosts) {
   resolver.set_vhosts(VhostRules({"one.example"}));
   start();

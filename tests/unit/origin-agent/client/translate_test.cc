@@ -39,6 +39,14 @@ TEST(TranslateTest, AHelloCarriesEveryFactOfItsOrigins) {
   EXPECT_EQ(out.streams(0).players(), 3U);
 }
 
+TEST(TranslateTest, ATagThatIsNotUtf8DoesNotSpoilTheMessage) {
+  OriginReport origin{
+      OriginId("o1"), IncarnationId("i1"), {}, {{"v/a/s", "weir:\xff", 0, 0, 0}}, false, {}};
+  pb::OriginServiceAttachRequest parsed;
+  ASSERT_TRUE(parsed.ParseFromString(to_proto(Report{1, 1s, {origin}}).SerializeAsString()));
+  EXPECT_EQ(parsed.report().origins(0).streams(0).tag(), "weir:\uFFFD");
+}
+
 TEST(TranslateTest, AReportCarriesLoadAndChanges) {
   Report report{9, 1500ms, {}};
   OriginReport origin{OriginId("o1"), IncarnationId("i1"), {}, {}, false, {"v/a/gone"}};
