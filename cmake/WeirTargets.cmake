@@ -1,15 +1,27 @@
 # One CMake target per folder. A target links only what the layering table (tests/tidy) allows its
 # folder to depend on, so a forbidden dependency fails at link time as well as in the include scan.
 
-# weir_library(<plane> <folder> [DEPS ...] [EXTERNAL ...])
+# A release build from nothing is what CI and a first-time user wait for, and most of a unit's cost is its
+# headers: several files are compiled as one there. Development builds keep one unit per file.
+function(weir_few_units target)
+  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+  endif()
+endfunction()
+
+# weir_library(<plane> <folder> [ONE_UNIT_PER_FILE] [DEPS ...] [EXTERNAL ...])
+# ONE_UNIT_PER_FILE: names in anonymous namespaces of this folder's files repeat.
 # Sources: every .cc directly in the current folder, except *_main.cc. Alias: weir::<plane>::<folder>.
 function(weir_library plane folder)
-  cmake_parse_arguments(ARG "" "" "DEPS;EXTERNAL" ${ARGN})
+  cmake_parse_arguments(ARG "ONE_UNIT_PER_FILE" "" "DEPS;EXTERNAL" ${ARGN})
   set(target "weir_${plane}_${folder}")
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
   list(FILTER sources EXCLUDE REGEX "main\\.cc$")
   if(sources)
     add_library(${target} STATIC ${sources})
+    if(NOT ARG_ONE_UNIT_PER_FILE)
+      weir_few_units(${target})
+    endif()
     set(scope PUBLIC)
     target_link_libraries(${target} PRIVATE weir_warnings)
   else()
@@ -39,6 +51,7 @@ function(weir_test name)
     return()
   endif()
   add_executable(${name} ${sources})
+  weir_few_units(${name})
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   # Tests are compiled more often than they run; optimising them would double the cold build. The
   # suites that explore thousands of seeds run longer than they compile.
