@@ -20,7 +20,8 @@ inline constexpr int kBatchesPerWake = 4;
 /// Pieces of one gathered send; the kernel's own limit is 1,024.
 inline constexpr std::size_t kPiecesPerSend = 512;
 
-/// Above the high mark the other leg is not read; below the low mark it is again. So a leg holds at
+/// Above the high mark the other leg is not read, nor is a client itself; below the low mark they
+/// are again. So a leg holds at
 /// most the high mark, one read, and what the session itself adds.
 inline constexpr std::size_t kQueueHighMark = 256 * 1024;
 inline constexpr std::size_t kQueueLowMark = 64 * 1024;

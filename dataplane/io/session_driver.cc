@@ -205,6 +205,8 @@ void SessionDriver::leg_events(LegSocket& leg, std::uint32_t events) {
     if (over()) return;
     pump(other(leg));
     if (over()) return;
+    pump(leg);
+    if (over()) return;
   }
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) {
     leg.readable = true;
@@ -230,11 +232,17 @@ void SessionDriver::connect_settled(LegSocket& leg) {
   leg_ended(leg, leg_end_of(error));
 }
 
-/// Reads while there is something, the other leg keeps up, and it is still this session's turn.
+/// Where the leg's bytes go, or the answers to them, is more than a peer that reads would leave.
+/// Answers count for clients only: an origin's end must be noticed however slowly it reads.
+bool SessionDriver::held_back(const LegSocket& leg) {
+  return other(leg).congested || (&leg == &client_ && client_.congested);
+}
+
+/// Reads while there is something, the peers keep up, and it is still this session's turn.
 void SessionDriver::pump(LegSocket& leg) {
   for (int turn = 0; turn < kReadsPerTurn; ++turn) {
     if (over() || leg.fd < 0 || leg.connecting || !leg.readable || leg.read_ended) return;
-    if (finishing_ || other(leg).congested) return;
+    if (finishing_ || held_back(leg)) return;
     if (!read_once(leg)) return;
   }
   if (!over() && leg.fd >= 0 && leg.readable) schedule();

@@ -5,11 +5,11 @@
 // Purpose: moves bytes between sockets and a sans-IO session. Reads into the worker's one buffer
 // when a socket is readable, sends what one call of the session asked for with one sendmsg() per
 // leg, queues only what a socket does not take, and stops reading one leg while the other is
-// congested. Order of a turn: call the session -> send -> carry out finish(). close() and dial()
-// act at once, so that sends before and after them go to the right socket; they never call back
-// into the session. Threading: the worker's thread. Lifetime: owned by the worker; ends itself
-// through finish(), always from work that no event of the running batch can still name
-// (WorkerContext::finished).
+// congested, and a client also while it does not read what it was sent itself. Order of a turn:
+// call the session -> send -> carry out finish(). close() and dial() act at once, so that sends
+// before and after them go to the right socket; they never call back into the session. Threading:
+// the worker's thread. Lifetime: owned by the worker; ends itself through finish(), always from
+// work that no event of the running batch can still name (WorkerContext::finished).
 
 #include <cstdint>
 #include <memory>
@@ -91,6 +91,7 @@ class SessionDriver final : public relay::SessionIo, private Timer {
 
   void leg_events(LegSocket& leg, std::uint32_t events);
   void pump(LegSocket& leg);
+  bool held_back(const LegSocket& leg);
   bool read_once(LegSocket& leg);
   void connect_settled(LegSocket& leg);
   void leg_ended(LegSocket& leg, relay::LegEnd end);

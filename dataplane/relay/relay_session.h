@@ -12,8 +12,9 @@
 //  - send_view(): the bytes stay valid until the function that received them as input returns; the
 //    driver gathers all sends of one call into one sendmsg() per leg, and copies only what the
 //    socket does not take. send_copy(): bytes the session made up; the driver copies them at once.
-//  - While a leg's unsent queue is above its mark the driver stops reading the *other* leg, so a
-//    session never sees backpressure; output that it originates itself is small and bounded.
+//  - While a leg's unsent queue is above its mark the driver stops reading the *other* leg, and for
+//    the client's queue the client, too. So a session never sees backpressure, and its answers to a
+//    client that does not read them are bounded.
 // Threading: all calls on the worker's thread. Lifetime: the driver owns the session and is its
 // SessionIo, handed to the session's constructor and valid as long as the session lives. After
 // finish() every call is ignored.

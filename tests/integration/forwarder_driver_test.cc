@@ -375,6 +375,26 @@ TEST_F(DriverTest, ASlowReaderCostsABoundedQueueAndLosesNothing) {
   EXPECT_TRUE(eventually([&] { return totals.queued_bytes.load() == 0; }));
 }
 
+TEST_F(DriverTest, AClientThatAsksWithoutReadingIsNotReadEither) {
+  std::atomic<std::size_t> read = 0;
+  script.bytes = [&](relay::SessionIo& io, Leg, Bytes bytes) {
+    read += bytes.size();
+    io.send_copy(Leg::kClient, bytes);
+  };
+  start();
+  Peer client = Peer::connect(port, 4096);
+  const std::string questions = pattern(24'000'000);
+  std::thread sender([&] { EXPECT_TRUE(client.send(questions)); });
+  ASSERT_TRUE(eventually([&] { return worker->stats().congested.load() > 0; }));
+  EXPECT_LE(totals.queued_bytes.load(),
+            kQueueHighMark + kReceiveBufferBytes + 2 * kQueueBlockBytes);
+  EXPECT_LT(read.load(), questions.size());
+  // It is heard again once it reads, and nothing is lost.
+  EXPECT_EQ(client.receive(questions.size()), questions);
+  sender.join();
+  EXPECT_EQ(read.load(), questions.size());
+}
+
 TEST_F(DriverTest, TheQueueOfASessionThatEndsIsGivenBack) {
   Origin origin;
   script.origin = origin.endpoint();
