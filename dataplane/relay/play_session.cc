@@ -70,16 +70,19 @@ void PlaySession::try_origin(MonotonicTime now) {
   drop_splice(CloseMode::kAbort);
   wait_until_.reset();
   retry_at_.reset();
-  if (!patience_until_) {
-    patience_until_ = now + kPlayRetryTotal;
-    backoff_ = kPlayRetryFirst;
-  }
+  accepted_at_.reset();
   state_ = State::kTrying;
   dial(*route_, 0, now);
 }
 
 void PlaySession::retry(std::string_view code, std::string_view text, MonotonicTime now) {
-  if (!patience_until_) patience_until_ = now + kPlayRetryTotal;
+  // A leg that was accepted and stayed is a new beginning; an origin that takes players only to
+  // drop them is not.
+  if (accepted_at_ && now - *accepted_at_ >= kPlayAcceptedFor) patience_until_.reset();
+  if (!patience_until_) {
+    patience_until_ = now + kPlayRetryTotal;
+    backoff_ = kPlayRetryFirst;
+  }
   if (now + backoff_ >= *patience_until_)
     return refuse(code, text, fmt::format("origin does not serve the stream: {} {}", code, text));
   drop_splice(CloseMode::kAbort);
@@ -293,6 +296,7 @@ void PlaySession::on_status(const rtmp::Message& message, const rtmp::Command& c
   if (info->code == rtmp::status::kPlayUnpublishNotify) return;
   if (info->code == rtmp::status::kPlayReset && std::exchange(reset_, true)) return;
   if (info->code == rtmp::status::kPlayStart) {
+    if (!accepted_at_) accepted_at_ = now_;
     if (started_) return;
     if (!std::exchange(began_, true))
       client_sink_.send(

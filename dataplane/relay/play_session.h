@@ -73,7 +73,8 @@ class PlaySession final : public StreamSession, private SpliceHandler {
   MonotonicTime next_ping_{};
   std::optional<MonotonicTime> wait_until_;
   std::optional<MonotonicTime> retry_at_;
-  std::optional<MonotonicTime> patience_until_;
+  std::optional<MonotonicTime> patience_until_;  ///< since the first failure
+  std::optional<MonotonicTime> accepted_at_;     ///< the present leg, by Play.Start
   Duration backoff_{};
   std::optional<MonotonicTime> last_media_;
   /// An error status of the origin before any media: acted on when the splice has returned.

@@ -47,8 +47,10 @@ inline constexpr Duration kOriginCloseTimeout = std::chrono::milliseconds(300);
 inline constexpr Duration kWaitPingInterval = std::chrono::seconds(30);
 inline constexpr Duration kPlayRetryFirst = std::chrono::milliseconds(100);
 inline constexpr Duration kPlayRetryMax = std::chrono::seconds(1);
-/// How long a player's failing dial is retried at its origin before it is refused.
+/// How long a player's failing leg is retried at its origin before it is refused, from the first
+/// failure; and how long an accepted one must have stayed for the next failure to be a first one.
 inline constexpr Duration kPlayRetryTotal = std::chrono::seconds(15);
+inline constexpr Duration kPlayAcceptedFor = std::chrono::seconds(1);
 
 /// However short an answer asks it to be, a wait before the next acquire is at least this long.
 inline constexpr Duration kAcquireRetryMin = std::chrono::milliseconds(20);

@@ -206,6 +206,54 @@ TEST_F(PlaySession, OriginThatClosesBeforeMediaIsTriedAgain) {
   EXPECT_FALSE(finished());
 }
 
+TEST_F(PlaySession, PlayerWithoutMediaFollowsItsStreamFromAnOriginThatWasKilled) {
+  start();
+  place("o1", 1);
+  play();
+  advance(60s);  // accepted, and no media yet
+  script.refuses_connection = true;
+  origin_closes(relay::LegEnd::kReset);
+  advance(2s);
+  EXPECT_FALSE(finished());
+  script.refuses_connection = false;
+  place("o2", 2);
+  EXPECT_EQ(io.origin_legs().back().endpoint, "o2:1935");
+  EXPECT_TRUE(io.origin_leg_live());
+  EXPECT_FALSE(finished());
+}
+
+TEST_F(PlaySession, AcceptedLegThatStayedGivesBackThePatience) {
+  start();
+  place("o1", 1);
+  script.refuses_connection = true;
+  play();
+  advance(10s);
+  script.refuses_connection = false;
+  advance(5s);
+  ASSERT_TRUE(io.origin_leg_live());
+  script.refuses_connection = true;
+  const std::size_t legs = io.origin_legs().size();
+  origin_closes(relay::LegEnd::kReset);
+  advance(relay::kPlayRetryFirst);
+  EXPECT_EQ(io.origin_legs().size(), legs + 1);  // the backoff begins again, too
+  advance(10s);
+  EXPECT_FALSE(finished());
+  advance(5s);
+  EXPECT_TRUE(finished());
+}
+
+TEST_F(PlaySession, OriginThatTakesPlayersOnlyToDropThemIsGivenUp) {
+  start();
+  place("o1", 1);
+  play();
+  for (int i = 0; i < 100 && !finished(); ++i) {
+    if (io.origin_leg_live()) origin_closes();
+    advance(200ms);
+  }
+  EXPECT_TRUE(finished());
+  EXPECT_THAT(client.news(), Contains("onStatus:NetStream.Play.Failed"));
+}
+
 TEST_F(PlaySession, OriginThatClosesAfterMediaEndsThePlayer) {
   playing();
   origin_closes();
