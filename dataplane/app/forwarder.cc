@@ -126,8 +126,12 @@ const std::string& Forwarder::id() const {
 Result<void> Forwarder::open() {
   State& state = *state_;
   const std::uint64_t descriptors = async::raise_open_files_limit();
-  if (descriptors / 2 < state.options.connections_max)
-    state.log.info("{} descriptors allow about {} sessions", descriptors, descriptors / 2);
+  // A client that is accepted has a descriptor left for its origin.
+  const std::size_t borne = connections_borne(state.options.connections_max, descriptors);
+  if (borne < state.options.connections_max)
+    state.log.warning("at most {} clients instead of {}: the process may have {} open files", borne,
+                      state.options.connections_max, descriptors);
+  state.options.connections_max = borne;
   for (unsigned i = 0; i < state.options.workers; ++i)
     state.workers.push_back(std::make_unique<WorkerSlot>(state.clock, state.totals));
   if (auto opened = state.open_rtmp(); !opened) return opened;

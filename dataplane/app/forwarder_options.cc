@@ -12,6 +12,13 @@
 #include "weir/config/v1/config.pb.h"
 
 namespace weir::forwarder {
+namespace {
+
+/// Descriptors for everything but sessions: listeners, event loops, gRPC, admin, files, and sockets
+/// that are only being flushed.
+constexpr std::uint64_t kDescriptorsReserved = 256;
+
+}  // namespace
 
 Result<ForwarderOptions> make_options(const config::v1::ForwarderConfig& config) {
   using std::chrono::milliseconds;
@@ -47,6 +54,14 @@ Result<ForwarderOptions> make_options(const config::v1::ForwarderConfig& config)
   options.rtmp_session.dial_timeout = milliseconds(rtmp.dial_timeout_ms());
   options.rtmp_session.origin_tag = rtmp.origin_tag() != "off";
   return options;
+}
+
+std::size_t connections_borne(std::size_t configured, std::uint64_t descriptors) {
+  if (descriptors == 0) return configured;
+  // A tight limit leaves at least half for sessions.
+  const std::uint64_t reserved = std::min(kDescriptorsReserved, descriptors / 2);
+  const std::uint64_t borne = std::max<std::uint64_t>((descriptors - reserved) / 2, 1);
+  return static_cast<std::size_t>(std::min<std::uint64_t>(configured, borne));
 }
 
 }  // namespace weir::forwarder

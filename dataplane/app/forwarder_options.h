@@ -2,6 +2,7 @@
 // ForwarderOptions: the configuration in the types the forwarder is built from.
 // Threading: plain values. Lifetime: values.
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -33,5 +34,8 @@ struct ForwarderOptions {
 
 /// Reads the token file; checks what the schema cannot.
 Result<ForwarderOptions> make_options(const config::v1::ForwarderConfig& config);
+
+/// Most client connections that `descriptors` (0 = unknown) bear, a leg to an origin for each.
+std::size_t connections_borne(std::size_t configured, std::uint64_t descriptors);
 
 }  // namespace weir::forwarder

@@ -264,7 +264,8 @@ bool SessionDriver::read_once(LegSocket& leg) {
     const LegEnd end = count < 0          ? leg_end_of(errno)
                        : leg.write_broken ? LegEnd::kReset
                                           : LegEnd::kFin;
-    leg_ended(leg, end == LegEnd::kRefused || end == LegEnd::kUnreachable ? LegEnd::kReset : end);
+    // The other ends are those of a dial.
+    leg_ended(leg, end == LegEnd::kFin || end == LegEnd::kTimedOut ? end : LegEnd::kReset);
     return false;
   }
   if (leg.quick_acks > 0) {

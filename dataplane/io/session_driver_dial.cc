@@ -32,7 +32,7 @@ void SessionDriver::dial(std::string_view endpoint) {
   lookup_ = context_.lookup->start(target->host, target->port, [this](Result<SocketAddress> found) {
     looked_up(std::move(found));
   });
-  if (lookup_ == 0) dial_failed(LegEnd::kUnreachable);
+  if (lookup_ == 0) dial_failed(LegEnd::kNoResources);
 }
 
 void SessionDriver::looked_up(Result<SocketAddress> address) {

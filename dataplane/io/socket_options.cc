@@ -71,11 +71,13 @@ relay::LegEnd leg_end_of(int error_number) {
     case EPERM:
     case EINVAL:
     case EAFNOSUPPORT:
+      return relay::LegEnd::kUnreachable;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-      return relay::LegEnd::kUnreachable;
+    case ENOSPC:  // of epoll: too many watched descriptors
+      return relay::LegEnd::kNoResources;
     default:
       return relay::LegEnd::kReset;
   }

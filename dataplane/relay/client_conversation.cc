@@ -33,7 +33,8 @@ ContactOutcome outcome_of(LegEnd end) {
       return ContactOutcome::kUnreachable;
     case LegEnd::kTimedOut:
       return ContactOutcome::kTimedOut;
-    case LegEnd::kFin:  // before its first answer: as good as a reset
+    case LegEnd::kNoResources:  // of a dial only, which tells it apart
+    case LegEnd::kFin:          // before its first answer: as good as a reset
     case LegEnd::kReset:
       break;
   }
@@ -104,6 +105,8 @@ OriginEvent ClientConversation::on_closed(LegEnd end, MonotonicTime now) {
   open_ = false;
   switch (phase) {
     case Phase::kDialing:
+      if (end == LegEnd::kNoResources) return {.kind = OriginEvent::Kind::kHindered};
+      [[fallthrough]];
     case Phase::kHandshake:
       return dial_failed(outcome_of(end), now);
     case Phase::kConnecting:

@@ -23,12 +23,13 @@ namespace weir::relay {
 
 struct OriginEvent {
   enum class Kind {
-    kNone,     ///< more input is needed
-    kFailed,   ///< no origin there, or it died before publish or play was sent: `outcome`
-    kRefused,  ///< it answered and does not want this client: `code` (may be empty), `text`
-    kSent,     ///< publish or play is on its way
-    kMessage,  ///< `message`, behind kSent: for the owner
-    kLost,     ///< the leg ended after publish or play was sent
+    kNone,      ///< more input is needed
+    kFailed,    ///< no origin there, or it died before publish or play was sent: `outcome`
+    kHindered,  ///< not dialled for want of resources here: nothing is known of the origin
+    kRefused,   ///< it answered and does not want this client: `code` (may be empty), `text`
+    kSent,      ///< publish or play is on its way
+    kMessage,   ///< `message`, behind kSent: for the owner
+    kLost,      ///< the leg ended after publish or play was sent
   };
   Kind kind = Kind::kNone;
   routing::ContactOutcome outcome = routing::ContactOutcome::kAnswered;

@@ -125,6 +125,8 @@ void PlaySession::on_origin_event(const OriginEvent& event, MonotonicTime now) {
       return begin_splice();
     case OriginEvent::Kind::kFailed:
       return retry(rtmp::status::kPlayFailed, "the origin does not answer", now);
+    case OriginEvent::Kind::kHindered:
+      return retry(rtmp::status::kPlayFailed, "the relay is at its limits", now);
     case OriginEvent::Kind::kLost:
       if (had_media()) return end("origin closed the player's leg");
       return retry(rtmp::status::kPlayFailed, "the origin closed", now);

@@ -53,7 +53,7 @@ void PublishSession::acquire() {
   state_ = State::kAcquiring;
   retry_at_.reset();
   busy_until_.reset();
-  busy_route_.reset();
+  again_.reset();
   players_until_.reset();
   held_start_.reset();
   context_.resolver.acquire({.session = info_.id, .stream = info_.stream, .failed = failed_},
@@ -132,6 +132,8 @@ void PublishSession::on_origin_event(const OriginEvent& event, MonotonicTime now
     case OriginEvent::Kind::kFailed:
       if (state_ == State::kTrying) return fail_origin(event.outcome);
       break;
+    case OriginEvent::Kind::kHindered:
+      return dial_again_at(now + kResourcesRetry);
     case OriginEvent::Kind::kRefused:
     case OriginEvent::Kind::kLost:
       if (state_ == State::kTrying)
@@ -151,6 +153,13 @@ void PublishSession::fail_origin(ContactOutcome outcome) {
   acquire();
 }
 
+void PublishSession::dial_again_at(MonotonicTime when) {
+  again_ = leg_->route();
+  drop_leg(CloseMode::kFlush);
+  state_ = State::kWaiting;
+  retry_at_ = when;
+}
+
 void PublishSession::on_refused(std::string code, std::string text, MonotonicTime now) {
   // It had accepted, but the encoder was not told yet: any other origin will do.
   if (held_start_) return fail_origin(ContactOutcome::kReset);
@@ -160,10 +169,7 @@ void PublishSession::on_refused(std::string code, std::string text, MonotonicTim
     return refuse(code, text, fmt::format("origin refused: {} {}", code, text));
   }
   if (now + busy_backoff_ >= *busy_until_) return fail_origin(ContactOutcome::kRefused);
-  busy_route_ = leg_->route();
-  drop_leg(CloseMode::kFlush);
-  state_ = State::kWaiting;
-  retry_at_ = now + busy_backoff_;
+  dial_again_at(now + busy_backoff_);
   busy_backoff_ = std::min(busy_backoff_ * 2, kBusyRetryMax);
 }
 
@@ -266,10 +272,10 @@ void PublishSession::on_timer(MonotonicTime now) {
   }
   if (leg_) on_origin_event(leg_->on_timer(now), now);
   if (over() || state_ != State::kWaiting || now < *retry_at_) return;
-  if (!busy_route_) return acquire();
+  if (!again_) return acquire();
   state_ = State::kTrying;
   retry_at_.reset();
-  dial(*std::exchange(busy_route_, std::nullopt), splice_.source().chunk_size(), now);
+  dial(*std::exchange(again_, std::nullopt), splice_.source().chunk_size(), now);
 }
 
 std::optional<MonotonicTime> PublishSession::deadline() const {

@@ -62,6 +62,7 @@ class PublishSession final : public StreamSession, private SpliceHandler {
   void on_accepted(const rtmp::Message& status, MonotonicTime now);
   void on_refused(std::string code, std::string text, MonotonicTime now);
   void fail_origin(routing::ContactOutcome outcome);
+  void dial_again_at(MonotonicTime when);
   void on_stream_command(const rtmp::Command& command, const rtmp::MessageHeader& header);
   void begin_ending(std::string reason, MonotonicTime now);
   bool origin_listens() const;
@@ -79,7 +80,7 @@ class PublishSession final : public StreamSession, private SpliceHandler {
   // An origin may be busy with the leg that ours replaces, until then.
   std::optional<MonotonicTime> busy_until_;
   Duration busy_backoff_{};
-  std::optional<routing::Route> busy_route_;
+  std::optional<routing::Route> again_;  // to be dialled at retry_at_, without a new acquire
   // Waiting players attach until then; Publish.Start is kept back.
   std::optional<MonotonicTime> players_until_;
   std::optional<HeldStart> held_start_;

@@ -57,6 +57,7 @@ enum class LegEnd {
   kReset,
   kRefused,      ///< dial only
   kUnreachable,  ///< dial only
+  kNoResources,  ///< dial only: not for the origin's sake, this process lacks descriptors or memory
   kTimedOut,     ///< user timeout of the kernel
 };
 

@@ -522,6 +522,28 @@ TEST_F(DriverTest, OutOfDescriptorsTheListenerRestsAndComesBack) {
   EXPECT_TRUE(eventually([&] { return script.alive.load() == 2; }));
 }
 
+TEST_F(DriverTest, ADialWithoutADescriptorIsNotToldAsTheOriginsDoing) {
+  const Origin origin;
+  script.bytes = [&](relay::SessionIo& io, Leg, Bytes bytes) {
+    io.send_copy(Leg::kClient, bytes);
+    if (bytes[0] == 'd') io.dial(origin.endpoint());
+  };
+  start();
+  Peer client = Peer::connect(port);
+  ASSERT_TRUE(client.send("x"));
+  ASSERT_EQ(client.receive(1), "x");
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  rlimit tight = before;
+  tight.rlim_cur = 3;  // descriptors that are open stay usable
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+  EXPECT_TRUE(client.send("d"));
+  const bool told = eventually([&] { return !ends().empty(); });
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(ends()[0], (std::pair{Leg::kOrigin, LegEnd::kNoResources}));
+}
+
 class FullTest : public DriverTest {
  protected:
   FullTest() { connections_max = 3; }

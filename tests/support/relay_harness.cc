@@ -187,7 +187,7 @@ bool RelayHarness::pump_origin() {
     if (io.origin_legs().back().state != FakeSessionIo::LegState::kDialing) return true;
     if (script.refuses_connection) {
       io.set_origin_state(FakeSessionIo::LegState::kAborted);
-      session->on_leg_closed(Leg::kOrigin, relay::LegEnd::kRefused, now);
+      session->on_leg_closed(Leg::kOrigin, script.refusal, now);
     } else if (script.connects) {
       io.set_origin_state(FakeSessionIo::LegState::kOpen);
       session->on_origin_connected(now);

@@ -67,7 +67,8 @@ class ScriptedEnd {
 struct OriginScript {
   bool connects = true;  ///< TCP
   bool refuses_connection = false;
-  bool answers = true;  ///< the handshake and everything behind it
+  relay::LegEnd refusal = relay::LegEnd::kRefused;  ///< how that dial ends
+  bool answers = true;                              ///< the handshake and everything behind it
   bool answers_connect = true;
   bool answers_request = true;
   bool closes_on_connect = false;

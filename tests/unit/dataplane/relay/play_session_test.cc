@@ -124,6 +124,20 @@ TEST_F(PlaySession, FailingDialIsRepeatedAtTheSameOriginThenRefused) {
   EXPECT_TRUE(resolver.requests().empty());  // a player never causes a placement
 }
 
+TEST_F(PlaySession, DialWithoutResourcesIsNotTheOriginsFaultAndTriedAgain) {
+  start();
+  place("o1", 1);
+  script.refuses_connection = true;
+  script.refusal = relay::LegEnd::kNoResources;
+  play();
+  advance(1s);
+  EXPECT_GT(io.origin_legs().size(), 2U);
+  EXPECT_TRUE(resolver.dials().empty());
+  script.refuses_connection = false;
+  advance(relay::kPlayRetryMax);
+  EXPECT_THAT(client.news(), Contains("onStatus:NetStream.Play.Start"));
+}
+
 TEST_F(PlaySession, FollowsTheOwnerBeforeAnyMediaAndHearsEachStatusOnce) {
   start();
   place("o1", 1);

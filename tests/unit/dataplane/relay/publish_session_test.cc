@@ -263,6 +263,35 @@ TEST_F(PublishSession, CloseOnConnectIsARefusal) {
   EXPECT_THAT(client.news(), ElementsAre("onStatus:NetConnection.Connect.Rejected"));
 }
 
+TEST_F(PublishSession, DialWithoutResourcesIsNotTheOriginsFaultAndTriedAgainSoon) {
+  start();
+  publish();
+  client.news();
+  script.refuses_connection = true;
+  script.refusal = relay::LegEnd::kNoResources;
+  answer(at("o1"));
+  const std::size_t requests = resolver.requests().size();
+  advance(relay::kResourcesRetry * 4);
+  EXPECT_FALSE(finished());
+  EXPECT_EQ(io.origin_legs().size(), 5U);
+  EXPECT_TRUE(resolver.dials().empty());
+  EXPECT_EQ(resolver.requests().size(), requests) << "no other origin is asked for";
+  script.refuses_connection = false;
+  advance(relay::kResourcesRetry);
+  EXPECT_THAT(client.news(), Contains("onStatus:NetStream.Publish.Start"));
+  EXPECT_EQ(io.origin_legs().back().endpoint, "o1:1935");
+}
+
+TEST_F(PublishSession, DialWithoutResourcesIsGivenUpWithTheHold) {
+  start();
+  publish();
+  script.refuses_connection = true;
+  script.refusal = relay::LegEnd::kNoResources;
+  answer(at("o1"));
+  advance(config.publish_hold);
+  EXPECT_TRUE(finished());
+}
+
 TEST_F(PublishSession, LostOriginClosesTheClientWithoutAStatus) {
   publish_to("o1");
   client.news();

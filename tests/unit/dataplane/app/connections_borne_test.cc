@@ -1,0 +1,25 @@
+#include <gtest/gtest.h>
+
+#include "dataplane/app/forwarder_options.h"
+
+namespace weir::forwarder {
+namespace {
+
+TEST(ConnectionsBorne, EachClientHasADescriptorForItsOrigin) {
+  EXPECT_EQ(connections_borne(100'000, 1'024), (1'024U - 256U) / 2);
+  EXPECT_EQ(connections_borne(100'000, 100'256), 50'000U);
+}
+
+TEST(ConnectionsBorne, WhatIsConfiguredIsNeverExceeded) {
+  EXPECT_EQ(connections_borne(100, 1'048'576), 100U);
+  EXPECT_EQ(connections_borne(100, 0), 100U);
+  EXPECT_EQ(connections_borne(100, ~std::uint64_t{0}), 100U);
+}
+
+TEST(ConnectionsBorne, ATightLimitStillTakesClients) {
+  EXPECT_EQ(connections_borne(100, 64), 16U);
+  EXPECT_EQ(connections_borne(100, 1), 1U);
+}
+
+}  // namespace
+}  // namespace weir::forwarder
