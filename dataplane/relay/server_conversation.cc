@@ -1,5 +1,6 @@
 #include "dataplane/relay/server_conversation.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -32,6 +33,14 @@ bool is_stream_command(std::string_view name) {
   for (const std::string_view known : kNames)
     if (name == known) return true;
   return false;
+}
+
+/// A client may prepare several streams on one connection: the name of the one that it requests,
+/// else the first, for encoders that leave out the query.
+std::optional<std::string> name_for(const std::string& requested, std::vector<std::string> names) {
+  if (names.empty()) return std::nullopt;
+  const auto same = std::ranges::find(names, requested);
+  return std::move(same == names.end() ? names.front() : *same);
 }
 
 }  // namespace
@@ -195,10 +204,11 @@ ClientEvent ServerConversation::on_net_connection_call(const Command& command) {
     sink_.send_command(rtmp::create_stream_result(command.transaction, ++streams_));
     return {};
   }
+  // Bounded by the commands and bytes before identification.
   if (name == "releaseStream" && phase_ == Phase::kIdentify)
-    facts_.release_stream = command.string_argument(1);
+    released_.emplace_back(command.string_argument(1));
   if (name == "FCPublish" && phase_ == Phase::kIdentify)
-    facts_.fc_publish = command.string_argument(1);
+    fc_published_.emplace_back(command.string_argument(1));
   // Answers and notifications of the client ask for nothing.
   if (command.transaction == 0 || name == "_result" || name == "_error" || name == "onStatus")
     return {};
@@ -233,6 +243,8 @@ ClientEvent ServerConversation::on_request(const Message& message, const Command
   facts_.request.stream_id = message.header.stream_id;
   if (name && name->is_string()) facts_.request.name = name->text;
   facts_.request.more_arguments.assign(arguments.rest().begin(), arguments.rest().end());
+  facts_.release_stream = name_for(facts_.request.name, std::exchange(released_, {}));
+  facts_.fc_publish = name_for(facts_.request.name, std::exchange(fc_published_, {}));
   phase_ = Phase::kIdentified;
   return {.kind = ClientEvent::Kind::kIdentified};
 }

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/random.h"
 #include "dataplane/protocol/rtmp/command.h"
@@ -84,6 +85,9 @@ class ServerConversation {
   std::optional<rtmp::MessageAssembler> assembler_;
   LegControl control_;
   ClientFacts facts_;
+  // Names of releaseStream and FCPublish up to the request, which one of them belongs to.
+  std::vector<std::string> released_;
+  std::vector<std::string> fc_published_;
   Phase phase_ = Phase::kFirstByte;
   MonotonicTime deadline_{};
   std::size_t commands_ = 0;

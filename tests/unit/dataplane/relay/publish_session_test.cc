@@ -292,6 +292,30 @@ TEST_F(PublishSession, DialWithoutResourcesIsGivenUpWithTheHold) {
   EXPECT_TRUE(finished());
 }
 
+TEST_F(PublishSession, OriginHearsTheNamesOfThePublishedStreamOnly) {
+  for (const std::string name : {"one", "two", "two?token=x"}) {
+    RelayHarness harness;
+    harness.start();
+    harness.connect();
+    for (const std::string prepared : {"one", "two"}) {
+      harness.client.call("releaseStream", 2, {prepared});
+      harness.client.call("FCPublish", 3, {prepared});
+    }
+    harness.client.call("createStream", 4);
+    harness.client.call("publish", 5, {name, "live"}, 1);
+    harness.pump();
+    harness.resolver.answer(at("o1"));
+    harness.pump();
+    const std::string expected = name == "two" ? "two" : "one";
+    for (const char* command : {"releaseStream", "FCPublish"}) {
+      const ReceivedMessage* heard = harness.origin.find(command);
+      ASSERT_NE(heard, nullptr) << command;
+      EXPECT_EQ(rtmp::parse_command(heard->view())->string_argument(1), expected) << name;
+      EXPECT_EQ(harness.origin.count(command), 1U);
+    }
+  }
+}
+
 TEST_F(PublishSession, LostOriginClosesTheClientWithoutAStatus) {
   publish_to("o1");
   client.news();
