@@ -81,7 +81,7 @@ void ReportDriver::act(ReporterAction& action) {
   } else if (std::holds_alternative<SaveState>(action)) {
     observer_.state_changed(reporter_.saved_state());
   } else if (const auto* learn = std::get_if<LearnEpoch>(&action)) {
-    epochs_.learn(learn->epoch.key, learn->epoch.epoch);
+    epochs_.learn(learn->epoch);
   } else if (const auto* news = std::get_if<AcceptedNews>(&action)) {
     const Accepted& accepted = news->accepted;
     const log::Logger logger = logger_.with("origin", accepted.origin.str());

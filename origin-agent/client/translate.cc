@@ -144,7 +144,8 @@ std::optional<DownMessage> from_proto(const pb::OriginServiceAttachResponse& mes
       return ReplicaHeartbeat{message.heartbeat().generation()};
     case pb::OriginServiceAttachResponse::kStreamEpoch: {
       const pb::StreamEpoch& in = message.stream_epoch();
-      return StreamEpoch{in.stream(), Epoch{in.epoch().generation(), in.epoch().counter()}};
+      return StreamEpoch{in.stream(), Epoch{in.epoch().generation(), in.epoch().counter()},
+                         in.holder().client_session().session()};
     }
     case pb::OriginServiceAttachResponse::MESSAGE_NOT_SET:
       break;

@@ -14,6 +14,12 @@ std::optional<std::uint64_t> number(std::string_view text) {
   return value;
 }
 
+/// Of a tag that has an epoch: what stands between its last two slashes.
+std::string_view session_of_tag(std::string_view tag) {
+  tag = tag.substr(0, tag.rfind('/'));
+  return tag.substr(tag.rfind('/') + 1);
+}
+
 }  // namespace
 
 std::optional<Epoch> epoch_of_tag(std::string_view tag) {
@@ -33,20 +39,34 @@ std::optional<Epoch> epoch_of_tag(std::string_view tag) {
   return epoch;
 }
 
-void EpochTable::learn(const std::string& stream, Epoch epoch) {
-  if (!epoch.is_set()) return;
-  if (const auto known = newest_.find(stream); known != newest_.end()) {
-    if (epoch > known->second) known->second = epoch;
-    return;
+void EpochTable::learn(const StreamEpoch& told) {
+  if (!told.epoch.is_set()) return;
+  if (const auto known = newest_.find(told.key); known != newest_.end()) {
+    if (told.epoch < known->second.epoch) return;
+    forget(told.key);
+  } else if (newest_.size() >= kKnownEpochsMax) {
+    if (told.epoch < by_epoch_.begin()->first) return;
+    forget(std::string(by_epoch_.begin()->second));
   }
-  if (newest_.size() < kKnownEpochsMax) newest_.emplace(stream, epoch);
+  newest_.emplace(told.key, Known{told.epoch, told.session});
+  by_epoch_.emplace(told.epoch, told.key);
+  if (!told.session.empty()) sessions_.insert_or_assign(told.session, told.key);
+}
+
+void EpochTable::forget(const std::string& stream) {
+  const auto node = newest_.extract(stream);
+  by_epoch_.erase({node.mapped().epoch, stream});
+  const auto session = sessions_.find(node.mapped().session);
+  if (session != sessions_.end() && session->second == stream) sessions_.erase(session);
 }
 
 bool EpochTable::fences(const std::string& stream, std::string_view tag) const {
   const auto known = newest_.find(stream);
   if (known == newest_.end()) return false;
   const std::optional<Epoch> epoch = epoch_of_tag(tag);
-  return epoch && *epoch < known->second;
+  if (!epoch || !(*epoch < known->second.epoch)) return false;
+  const auto session = sessions_.find(std::string(session_of_tag(tag)));
+  return session == sessions_.end() || session->second == stream;
 }
 
 }  // namespace weir::agent

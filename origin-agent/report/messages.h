@@ -146,6 +146,7 @@ struct ReplicaHeartbeat {
 struct StreamEpoch {
   std::string key;
   Epoch epoch;
+  std::string session = {};  ///< holder of the stream under that epoch; empty = no client session
 };
 
 using DownMessage = std::variant<Welcome, Accepted, Ack, ReplicaHeartbeat, StreamEpoch>;

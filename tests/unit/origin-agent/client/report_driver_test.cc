@@ -107,7 +107,7 @@ TEST_F(ReportDriverTest, ALostLinkIsOpenedToTheNextReplica) {
 
 TEST_F(ReportDriverTest, EpochsAreLearntForFencing) {
   attach();
-  link_.listener->link_received(StreamEpoch{"v/a/s", Epoch{3, 9}});
+  link_.listener->link_received(StreamEpoch{"v/a/s", Epoch{3, 9}, "s9"});
   EXPECT_TRUE(epochs_.fences("v/a/s", "weir:f/s/3.8"));
 }
 

@@ -84,7 +84,9 @@ TEST(TranslateTest, EveryAnswerIsUnderstoodAndALaterOneSkipped) {
   response.mutable_heartbeat()->set_generation(8);
   EXPECT_EQ(std::get<ReplicaHeartbeat>(*from_proto(response)).generation, 8U);
   response.mutable_stream_epoch()->mutable_epoch()->set_generation(4);
+  response.mutable_stream_epoch()->mutable_holder()->mutable_client_session()->set_session("s1");
   EXPECT_EQ(std::get<StreamEpoch>(*from_proto(response)).epoch.generation, 4U);
+  EXPECT_EQ(std::get<StreamEpoch>(*from_proto(response)).session, "s1");
 }
 
 }  // namespace

@@ -1,6 +1,10 @@
 #include "origin-agent/report/epoch_table.h"
 
+#include <string>
+
 #include <gtest/gtest.h>
+
+#include "origin-agent/report/limits.h"
 
 namespace weir::agent {
 namespace {
@@ -20,7 +24,7 @@ TEST(EpochTableTest, WhatIsNotATagWithAnEpochHasNone) {
 
 TEST(EpochTableTest, OnlyLowerTagsOfKnownStreamsAreFenced) {
   EpochTable table;
-  table.learn("v/a/s", Epoch{5, 10});
+  table.learn({"v/a/s", Epoch{5, 10}});
   EXPECT_TRUE(table.fences("v/a/s", "weir:f/s/5.9"));
   EXPECT_TRUE(table.fences("v/a/s", "weir:f/s/4.99"));
   EXPECT_FALSE(table.fences("v/a/s", "weir:f/s/5.10"));
@@ -32,10 +36,44 @@ TEST(EpochTableTest, OnlyLowerTagsOfKnownStreamsAreFenced) {
 
 TEST(EpochTableTest, AnOlderEpochIsNotLearnt) {
   EpochTable table;
-  table.learn("v/a/s", Epoch{5, 10});
-  table.learn("v/a/s", Epoch{5, 3});
-  table.learn("v/a/s", Epoch{});
+  table.learn({"v/a/s", Epoch{5, 10}});
+  table.learn({"v/a/s", Epoch{5, 3}});
+  table.learn({"v/a/s", Epoch{}});
   EXPECT_TRUE(table.fences("v/a/s", "weir:f/s/5.9"));
+}
+
+TEST(EpochTableTest, APublisherOfAnotherStreamIsNotJudgedByThisOne) {
+  EpochTable table;
+  table.learn({"__defaultVhost__/a/s", Epoch{5, 10}, "one"});
+  table.learn({"b.example/a/s", Epoch{5, 7}, "two"});
+  // A server without vhosts lists both as the first.
+  EXPECT_FALSE(table.fences("__defaultVhost__/a/s", "weir:f/two/5.7"));
+  EXPECT_FALSE(table.fences("__defaultVhost__/a/s", "weir:f/one/5.10"));
+  EXPECT_TRUE(table.fences("__defaultVhost__/a/s", "weir:f/one/5.9"));
+  EXPECT_TRUE(table.fences("__defaultVhost__/a/s", "weir:f/stranger/5.7"));
+}
+
+TEST(EpochTableTest, AHolderThatWasDisplacedIsFencedAgain) {
+  EpochTable table;
+  table.learn({"__defaultVhost__/a/s", Epoch{5, 10}, "one"});
+  table.learn({"b.example/a/s", Epoch{5, 7}, "two"});
+  table.learn({"b.example/a/s", Epoch{5, 8}, "three"});
+  EXPECT_TRUE(table.fences("__defaultVhost__/a/s", "weir:f/two/5.7"));
+  EXPECT_FALSE(table.fences("__defaultVhost__/a/s", "weir:f/three/5.8"));
+}
+
+TEST(EpochTableTest, AFullTableForgetsTheLowestEpoch) {
+  EpochTable table;
+  for (std::size_t i = 1; i <= kKnownEpochsMax; ++i)
+    table.learn({"v/a/" + std::to_string(i), Epoch{5, i + 1}, "s" + std::to_string(i)});
+  table.learn({"v/a/new", Epoch{6, 2}});
+  EXPECT_TRUE(table.fences("v/a/new", "weir:f/s/6.1"));
+  EXPECT_FALSE(table.fences("v/a/1", "weir:f/s/5.1"));
+  EXPECT_TRUE(table.fences("v/a/2", "weir:f/s/5.1"));
+  EXPECT_TRUE(table.fences("v/a/2", "weir:f/s1/5.1")) << "the session is forgotten with its stream";
+  table.learn({"v/a/old", Epoch{4, 2}});
+  EXPECT_FALSE(table.fences("v/a/old", "weir:f/s/4.1"));
+  EXPECT_TRUE(table.fences("v/a/2", "weir:f/s/5.1"));
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ TEST(NginxSourceTest, OneKeyIsReportedOnce) {
 
 TEST(NginxSourceTest, OnlyOutdatedTagsAreDroppedAndBounded) {
   EpochTable epochs;
-  epochs.learn("__defaultVhost__/live/a", Epoch{5, 2});
+  epochs.learn({"__defaultVhost__/live/a", Epoch{5, 2}});
   StatPage page;
   page.streams = {publisher("live", "a", "weir:f/s/5.1", 11),
                   publisher("live", "a", "weir:f/s/5.2"), publisher("live", "a", ""),
@@ -55,6 +55,15 @@ TEST(NginxSourceTest, OnlyOutdatedTagsAreDroppedAndBounded) {
   EXPECT_EQ(fenced[0].publisher_id, 11U);
   page.streams.assign(kFencedAtOnceMax + 3, publisher("live", "a", "weir:f/s/5.1"));
   EXPECT_EQ(fenced_publishers(page, epochs).size(), kFencedAtOnceMax);
+}
+
+TEST(NginxSourceTest, APublisherOfAnotherVhostIsNotTakenForAnOutdatedOne) {
+  EpochTable epochs;
+  epochs.learn({"__defaultVhost__/live/a", Epoch{5, 9}, "one"});
+  epochs.learn({"b.example/live/a", Epoch{5, 2}, "two"});
+  StatPage page;
+  page.streams = {publisher("live", "a", "weir:f/two/5.2")};
+  EXPECT_TRUE(fenced_publishers(page, epochs).empty());
 }
 
 TEST(NginxSourceTest, AClientIsDroppedByItsNumberNeverByName) {
