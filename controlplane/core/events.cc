@@ -81,8 +81,15 @@ void EventRing::add(std::string_view type, Severity severity, std::string subjec
 }
 
 Answer<EventCursor> EventRing::open(const std::string& token, std::optional<Duration> since) const {
+  if (watchers_->load() >= kEventWatchersMax) {
+    return CoreError{Reason::kLimitReached,
+                     fmt::format("{} watchers of events are there already", kEventWatchersMax),
+                     "",
+                     {},
+                     std::nullopt};
+  }
   if (token.empty()) {
-    EventCursor cursor{oldest(), false};
+    EventCursor cursor{oldest(), false, take_place()};
     if (!since) return cursor;
     const auto from = clock_.wall_now() - std::chrono::duration_cast<WallTime::duration>(*since);
     // Not a binary search: the calendar may have been set back between events.
@@ -99,11 +106,16 @@ Answer<EventCursor> EventRing::open(const std::string& token, std::optional<Dura
   if (era == eras_.end()) return expired("the resume token is of another generation");
   const std::uint64_t next = era->first + revision->number;
   if (next < oldest() || next > next_) return expired("events after the resume token are gone");
-  return EventCursor{next, false};
+  return EventCursor{next, false, take_place()};
+}
+
+std::shared_ptr<void> EventRing::take_place() const {
+  ++*watchers_;
+  return {static_cast<void*>(nullptr), [watchers = watchers_](void*) { --*watchers; }};
 }
 
 std::uint64_t EventRing::read(EventCursor cursor, Callback<void(EventBatch)> done) {
-  if (cursor.next < next_ || !cursor.told_current || waiting_.size() >= kEventWatchersMax) {
+  if (cursor.next < next_ || !cursor.told_current) {
     done(batch_from(cursor));
     return 0;
   }

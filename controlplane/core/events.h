@@ -5,9 +5,11 @@
 // events were lost and goes on with new ones. Types: docs/operations/events.md.
 // Threading: the core's thread. Lifetime: waiting readers are dropped with the ring.
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +42,7 @@ struct Event {
 struct EventCursor {
   std::uint64_t next = 0;
   bool told_current = false;
+  std::shared_ptr<void> place = nullptr;  ///< one of the watchers, until its last copy goes
 };
 
 struct EventBatch {
@@ -62,7 +65,7 @@ class EventRing {
   void add(std::string_view type, Severity severity, std::string subject, std::string message,
            Attributes attributes = {});
 
-  /// Errors: kResumeTokenExpired. `since`: only events not older.
+  /// Errors: kResumeTokenExpired, kLimitReached. `since`: only events not older.
   Answer<EventCursor> open(const std::string& token, std::optional<Duration> since) const;
   /// Answers at once when there is something to say, else with the next event, or with `current`
   /// after 10 s. Returns a number for cancel(); 0: answered already.
@@ -86,6 +89,7 @@ class EventRing {
   EventBatch batch_from(EventCursor cursor) const;
   std::string token_before(std::uint64_t next) const;
   void wake();
+  std::shared_ptr<void> take_place() const;
 
   Executor& executor_;
   const Clock& clock_;
@@ -96,6 +100,9 @@ class EventRing {
   std::deque<Era> eras_;
   std::unordered_map<std::uint64_t, Waiting> waiting_;
   std::uint64_t last_read_ = 0;
+  /// Atomic and shared: cursors go on whatever thread a stream ends, also after the ring.
+  std::shared_ptr<std::atomic<std::size_t>> watchers_ =
+      std::make_shared<std::atomic<std::size_t>>(0);
 };
 
 }  // namespace weir::core

@@ -56,6 +56,16 @@ TEST_F(Events, ResumeAfterATokenGivesOnlyWhatCameLater) {
   EXPECT_EQ(read(open(first.tokens[0])).events.size(), 2U);
 }
 
+TEST_F(Events, OneWatcherTooManyIsRefusedUntilAnotherGoes) {
+  std::vector<EventCursor> watchers;
+  for (std::size_t i = 0; i < kEventWatchersMax; ++i) watchers.push_back(open());
+  const auto refused = ring.open("", std::nullopt);
+  ASSERT_TRUE(std::holds_alternative<CoreError>(refused));
+  EXPECT_EQ(std::get<CoreError>(refused).reason, Reason::kLimitReached);
+  watchers.pop_back();
+  EXPECT_TRUE(std::holds_alternative<EventCursor>(ring.open("", std::nullopt)));
+}
+
 TEST_F(Events, ResumeWorksAcrossGenerationsOfOneProcess) {
   ring.set_generation(5);
   add("one");
