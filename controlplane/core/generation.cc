@@ -11,7 +11,7 @@ Generation::Generation(Context& context, ClusterView& view, EventRing& events, s
     : context_(context),
       view_(view),
       events_(events),
-      known_(known),
+      known_(known < store::kGenerationMax ? known : 0),
       renewals_count_from_(context.clock.now() + store::kRenewalGrace),
       generation_gauge_(context.metrics.gauge("weir_controlplane_generation",
                                               "Generation of the store in microseconds")),
@@ -27,7 +27,8 @@ void Generation::start() {
 }
 
 void Generation::seen(std::uint64_t generation) {
-  if (generation <= known_) return;
+  // Nothing honest is that high, and the store could not be raised above it.
+  if (generation <= known_ || generation >= store::kGenerationMax) return;
   known_ = generation;
   if (generation > state_.generation && state_.generation != 0) {
     context_.log.warning("generation {} was seen before, the store has {}: its history was lost",
