@@ -148,7 +148,10 @@ void Liveness::declare_dead(const membership::DeclareDead& verdict) {
   context_.store.declare_dead(std::move(evidence), view_.caller(),
                               [this, again](store::Reply<bool> reply) {
                                 const auto* error = std::get_if<store::StoreError>(&reply);
-                                if (error == nullptr) return;
+                                if (error == nullptr) {
+                                  if (!std::get<bool>(reply)) declare_refused(again);
+                                  return;
+                                }
                                 generation_.note(*error);
                                 // A verdict is never taken back, so it is repeated until the store
                                 // has it; its evidence grows older meanwhile.
@@ -158,6 +161,14 @@ void Liveness::declare_dead(const membership::DeclareDead& verdict) {
                                   declare_dead(later);
                                 });
                               });
+}
+
+void Liveness::declare_refused(const membership::DeclareDead& verdict) {
+  // The evidence names this life of the origin, so only two clocks disagree on when it began.
+  if (verdict.evidence_age <= Duration::zero() || !view_.origin_of(verdict.incarnation)) return;
+  auto again = verdict;
+  again.evidence_age = Duration::zero();
+  declare_dead(again);
 }
 
 void Liveness::probe(const OriginId& origin) {

@@ -48,6 +48,8 @@ class Liveness {
   void run_timer();
   void state_changed(const membership::StateChanged& change);
   void declare_dead(const membership::DeclareDead& verdict);
+  /// The store holds the evidence to be older than the incarnation.
+  void declare_refused(const membership::DeclareDead& verdict);
   void probe(const OriginId& origin);
   void pair_event(const membership::PairPenalized& pair);
 
