@@ -1,6 +1,7 @@
 #include "controlplane/core/holders.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "controlplane/core/limits.h"
@@ -21,6 +22,11 @@ Holders::Holders(Context& context, ClusterView& view, Generation& generation,
       bound_.erase(change.stream);
     } else if (!change.before || change.before->epoch != change.after->epoch) {
       bound_[change.stream] = context_.clock.now() + kBoundAskedAfter;
+    }
+    const auto* holder =
+        change.after ? std::get_if<model::SessionHolder>(&change.after->holder) : nullptr;
+    if (holder != nullptr && forwarders_.find(holder->forwarder) == nullptr) {
+      given_up_at_.try_emplace(holder->forwarder, context_.clock.now() + kDetachedKept);
     }
   });
 }
@@ -79,6 +85,32 @@ void Holders::ended(const ClientSession& session) {
 
 void Holders::forgotten(const ForwarderId& forwarder) {
   sessions_.end_all_but(forwarder, {});
+  if (!view_.streams_held_by(forwarder).empty()) {
+    given_up_at_.insert_or_assign(forwarder, context_.clock.now());
+  }
+}
+
+void Holders::give_up_lost_forwarders() {
+  const MonotonicTime now = context_.clock.now();
+  for (auto at = given_up_at_.begin(); at != given_up_at_.end();) {
+    const auto& [id, when] = *at;
+    if (when > now && forwarders_.find(id) == nullptr) {
+      ++at;
+      continue;
+    }
+    std::vector<model::Placement> lost;
+    if (forwarders_.find(id) == nullptr) {
+      for (const StreamKey& stream : view_.streams_held_by(id)) {
+        const auto* placement = view_.placement(stream);
+        if (placement->state != model::PlacementState::kOrphaned) lost.push_back(*placement);
+      }
+    }
+    for (const auto& placement : lost) {
+      orphan(placement, store::OrphanRequest::Evidence::kUnknown, std::nullopt);
+    }
+    // Kept until all are orphans: the store may not have answered.
+    at = lost.empty() ? given_up_at_.erase(at) : std::next(at);
+  }
 }
 
 void Holders::origin_snapshot(const OriginId& origin, const IncarnationId& incarnation,
@@ -129,6 +161,7 @@ void Holders::sweep() {
   for (const StreamKey& stream : due) {
     if (const auto* placement = view_.placement(stream)) ask(model::Placement(*placement));
   }
+  give_up_lost_forwarders();
   // Its forwarder is away and its origin dead: nobody is left to say that it still publishes.
   for (const auto& [id, forwarder] : forwarders_.all()) {
     if (forwarder.link || now - *forwarder.detached_since < store::kRenewalExpiry) continue;

@@ -42,6 +42,7 @@ class Holders {
  private:
   void upserted(const ClientSession& session);
   void ended(const ClientSession& session);
+  void give_up_lost_forwarders();
   /// Orphans the placement when its holder's forwarder does not know the session any more.
   void ask(const model::Placement& placement);
   void orphan(const model::Placement& placement, store::OrphanRequest::Evidence evidence,
@@ -56,6 +57,8 @@ class Holders {
   Restorer& restorer_;
   /// Bound and not confirmed: when to ask next.
   std::unordered_map<StreamKey, MonotonicTime> bound_;
+  /// Forwarders that hold placements and are not known here: when these become orphans.
+  std::unordered_map<ForwarderId, MonotonicTime> given_up_at_;
 };
 
 }  // namespace weir::core

@@ -107,7 +107,8 @@ struct HolderRef {
 struct OrphanRequest {
   HolderRef held;
   enum class Evidence {
-    kUnknown,      ///< its forwarder, asked after the placement was read, does not know the session
+    kUnknown,      ///< its forwarder, asked after the placement was read, does not know the
+                   ///< session, or has been away for so long that it is forgotten
     kRenewalGone,  ///< its forwarder's renewal has expired (read inside the verb), and a complete
                    ///< snapshot of the origin taken after that lacks the tag, or the incarnation is
                    ///< dead
