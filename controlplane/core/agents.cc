@@ -1,6 +1,7 @@
 #include "controlplane/core/agents.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -36,6 +37,15 @@ Agents::Agents(Context& context, ClusterView& view, Generation& generation, Even
       holders_(holders),
       restorer_(restorer) {
   view_.on_placement([this](const ClusterView::PlacementChange& change) { on_placement(change); });
+}
+
+void Agents::opened(const std::shared_ptr<AgentLink>& link) {
+  context_.executor.run_after(kHelloWithin, [this, waiting = std::weak_ptr(link)] {
+    const auto link = waiting.lock();
+    if (link && !links_.contains(link.get())) {
+      link->end(Reason::kInvalidField, "no hello came within 5 s");
+    }
+  });
 }
 
 void Agents::message(const std::shared_ptr<AgentLink>& link, AgentUp message) {
@@ -84,6 +94,7 @@ void Agents::hello(const std::shared_ptr<AgentLink>& link, AgentHello hello) {
   agent.id = hello.agent;
   agent.instance = hello.instance;
   agent.link = link;
+  agent.detached_since.reset();
   links_.emplace(link.get(), agent.id);
   link->send(AgentWelcome{context_.options.replica, generation_.value(), kReportInterval,
                           kSnapshotInterval});
@@ -93,6 +104,10 @@ void Agents::hello(const std::shared_ptr<AgentLink>& link, AgentHello hello) {
                           hello.origins.size()),
               {{"instance", agent.instance}});
 
+  // A hello is complete: what it does not name any more is not watched any more.
+  std::set<OriginId> named;
+  for (const OriginSeen& seen : hello.origins) named.insert(seen.description.id);
+  prune(agent, [&](const OriginId& own, const Origin&) { return !named.contains(own); });
   std::vector<membership::SeenOrigin> known;
   std::vector<OriginId> unclear;  // whose id in the cluster only the store can tell
   for (OriginSeen& seen : hello.origins) {
@@ -113,6 +128,40 @@ void Agents::hello(const std::shared_ptr<AgentLink>& link, AgentHello hello) {
     return rules.agent_attached(agent.id, known, context_.clock.now());
   });
   for (const OriginId& own : unclear) upsert(agent.id, own);
+}
+
+template <class Gone>
+void Agents::prune(Agent& agent, Gone gone) {
+  std::erase_if(agent.origins, [&](const auto& entry) {
+    const auto& [own, origin] = entry;
+    if (!gone(own, origin)) return false;
+    const auto owner = owners_.find(origin.id);
+    const bool his =
+        owner != owners_.end() && owner->second.agent == agent.id && owner->second.origin == own;
+    if (his) owners_.erase(owner);
+    return true;
+  });
+}
+
+void Agents::tick() {
+  const MonotonicTime now = context_.clock.now();
+  const auto gone = [&](const OriginId&, const Origin& origin) {
+    const auto* record = view_.origin(origin.id);
+    return record == nullptr || record->dead;
+  };
+  for (auto at = agents_.begin(); at != agents_.end();) {
+    Agent& agent = at->second;
+    const bool away = !agent.link && now - *agent.detached_since >= kDetachedKept;
+    if (away) prune(agent, gone);
+    at = away && agent.origins.empty() ? agents_.erase(at) : std::next(at);
+  }
+}
+
+Agents::Origin* Agents::find(const AgentId& agent, const OriginId& own) {
+  const auto found = agents_.find(agent);
+  if (found == agents_.end()) return nullptr;
+  const auto origin = found->second.origins.find(own);
+  return origin == found->second.origins.end() ? nullptr : &origin->second;
 }
 
 Agents::Origin* Agents::note_seen(Agent& agent, OriginSeen seen) {
@@ -174,13 +223,15 @@ void Agents::register_all() {
 }
 
 void Agents::upsert(const AgentId& agent, const OriginId& own) {
-  const auto& origin = agents_.at(agent).origins.at(own);
-  if (origin.seen.process.empty()) return;
+  const Origin* origin = find(agent, own);
+  // Not watched any more since it was asked for.
+  if (origin == nullptr || origin->seen.process.empty()) return;
   ++admitting_;
-  const std::string process = origin.seen.process;
-  const IncarnationId known = origin.accepted.empty() ? origin.seen.incarnation : origin.accepted;
+  const std::string process = origin->seen.process;
+  const IncarnationId known =
+      origin->accepted.empty() ? origin->seen.incarnation : origin->accepted;
   context_.store.upsert_origin(
-      {origin.seen.description, process, known}, view_.caller(),
+      {origin->seen.description, process, known}, view_.caller(),
       [this, agent, own, process](store::Reply<store::OriginUpserted> reply) {
         --admitting_;
         if (const auto* error = std::get_if<store::StoreError>(&reply)) {
@@ -195,9 +246,10 @@ void Agents::upsert(const AgentId& agent, const OriginId& own) {
 
 void Agents::accepted(const AgentId& agent_id, const OriginId& own, const std::string& process,
                       const store::OriginUpserted& upserted) {
+  view_.learn(upserted.record);
+  if (find(agent_id, own) == nullptr) return;
   Agent& agent = agents_.at(agent_id);
   Origin& origin = agent.origins.at(own);
-  view_.learn(upserted.record);
   // Seen again with another process meanwhile: that one's answer follows.
   if (origin.seen.process != process) return;
   const OriginId id = upserted.record.description.id;
@@ -290,6 +342,7 @@ void Agents::closed(const std::shared_ptr<AgentLink>& link) {
 void Agents::detach(Agent& agent) {
   links_.erase(agent.link.get());
   agent.link.reset();
+  agent.detached_since = context_.clock.now();
   events_.add("AGENT_DETACHED", Severity::kWarning, agent_name(agent.id),
               "its attach stream has ended; its origins are suspect");
   liveness_.tell([&](membership::Membership& rules) {

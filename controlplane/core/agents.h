@@ -40,10 +40,14 @@ class Agents {
          OriginBoard& board, Liveness& liveness, Holders& holders, Restorer& restorer);
 
   // --- from the RPC edge
+  /// A new stream: it ends when no hello follows within kHelloWithin.
+  void opened(const std::shared_ptr<AgentLink>& link);
   void message(const std::shared_ptr<AgentLink>& link, AgentUp message);
   void closed(const std::shared_ptr<AgentLink>& link);
 
   void heartbeat();
+  /// Forgets agents that have been away for long and whose origins are gone.
+  void tick();
   void end_all(std::string_view reason);
   /// The rules want the process of an origin registered.
   void admit(const OriginId& origin);
@@ -67,7 +71,8 @@ class Agents {
   struct Agent {
     AgentId id;
     std::string instance;
-    std::shared_ptr<AgentLink> link;     ///< null = not attached
+    std::shared_ptr<AgentLink> link;  ///< null = not attached
+    std::optional<MonotonicTime> detached_since;
     std::map<OriginId, Origin> origins;  ///< by the agent's own id
   };
 
@@ -79,6 +84,10 @@ class Agents {
   void detach(Agent& agent);
   /// Keeps what is known of the origin; false: too many.
   Origin* note_seen(Agent& agent, OriginSeen seen);
+  /// Forgets those of its origins for which `gone` holds, with what they own.
+  template <class Gone>
+  void prune(Agent& agent, Gone gone);
+  Origin* find(const AgentId& agent, const OriginId& own);
   std::string rejection(const Agent& agent, const OriginSeen& seen) const;
   void upsert(const AgentId& agent, const OriginId& own);
   void accepted(const AgentId& agent, const OriginId& own, const std::string& process,

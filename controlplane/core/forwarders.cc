@@ -32,6 +32,15 @@ Forwarders::Forwarders(Context& context, ClusterView& view, Generation& generati
       events_(events),
       listener_(listener) {}
 
+void Forwarders::opened(const std::shared_ptr<ForwarderLink>& link) {
+  context_.executor.run_after(kHelloWithin, [this, waiting = std::weak_ptr(link)] {
+    const auto link = waiting.lock();
+    if (link && !links_.contains(link.get())) {
+      link->end(Reason::kInvalidField, "no hello came within 5 s");
+    }
+  });
+}
+
 void Forwarders::message(const std::shared_ptr<ForwarderLink>& link, ForwarderUp message) {
   const auto attached = links_.find(link.get());
   if (auto* first = std::get_if<ForwarderHello>(&message)) {

@@ -63,6 +63,8 @@ class Forwarders {
              ForwarderListener& listener);
 
   // --- from the RPC edge
+  /// A new stream: it ends when no hello follows within kHelloWithin.
+  void opened(const std::shared_ptr<ForwarderLink>& link);
   void message(const std::shared_ptr<ForwarderLink>& link, ForwarderUp message);
   void closed(const std::shared_ptr<ForwarderLink>& link);
 

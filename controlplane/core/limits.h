@@ -15,7 +15,8 @@ inline constexpr auto kTick = 100ms;  ///< membership and queries are looked at 
 inline constexpr auto kHeartbeatInterval = 200ms;  ///< down each attach stream
 inline constexpr auto kRenewInterval = 1s;         ///< of an attached forwarder in the store
 inline constexpr auto kForwarderSilenceMax =
-    3s;  ///< its attach stream is ended, its renewal not sent
+    3s;                                   ///< its attach stream is ended, its renewal not sent
+inline constexpr auto kHelloWithin = 5s;  ///< of a new attach stream
 inline constexpr auto kStoreRetryInterval = 500ms;
 inline constexpr auto kDetachedKept = 10min;    ///< then a forwarder and its sessions are forgotten
 inline constexpr auto kReportInterval = 1s;     ///< told to agents

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "controlplane/core/limits.h"
 #include "controlplane/core/routes.h"
 #include "tests/unit/controlplane/core/core_harness.h"
 
@@ -163,6 +164,58 @@ TEST_F(CoreForwarders, SessionsAreCountedPerStreamAndPagedByName) {
   EXPECT_EQ(h.core->listing().sessions("", 10, "", ForwarderId("f1")).items.size(), 1U);
   h.end(f2, "p1");
   EXPECT_EQ(std::get<StreamInfo>(h.core->listing().stream(placed.stream)).sessions.players, 2U);
+}
+
+TEST_F(CoreForwarders, PlacementsOfAForwarderThatNeverReturnsBecomeOrphans) {
+  start();
+  const auto held = h.publish(f1, "live/a", "f1", "s1");
+  ASSERT_TRUE(h.acquire("live/b", "f1", "s2").ok());
+  ASSERT_TRUE(h.acquire("live/c", "f9", "s9").ok());  // f9 never attaches
+  h.core->forwarders().closed(f1);
+  h.advance_with({f2}, {agent}, kDetachedKept - 1s);
+  EXPECT_EQ(h.placement("live/a")->state, model::PlacementState::kPublishing);
+  EXPECT_EQ(h.placement("live/b")->state, model::PlacementState::kBound);
+  h.advance_with({f2}, {agent}, 3s);
+  for (const char* stream : {"live/a", "live/b", "live/c"}) {
+    ASSERT_TRUE(h.placement(stream)) << stream;
+    EXPECT_EQ(h.placement(stream)->state, model::PlacementState::kOrphaned) << stream;
+  }
+  h.advance_with({f2}, {agent}, 16s);
+  EXPECT_FALSE(h.placement("live/a"));
+  // It lived after all.
+  f1 = h.attach_forwarder("f1", {CoreHarness::publisher("s1", "f1", held)});
+  ASSERT_TRUE(h.placement("live/a"));
+  EXPECT_EQ(h.placement("live/a")->epoch, held.epoch);
+}
+
+TEST_F(CoreForwarders, AStrangerThatAttachesKeepsItsPlacements) {
+  start();
+  const auto& got = h.acquire("live/c", "f9", "s9");
+  ASSERT_TRUE(got.ok());
+  h.advance_with({f1, f2}, {agent}, 5s);
+  auto f9 =
+      h.attach_forwarder("f9", {CoreHarness::publisher("s9", "f9", got.value().route.placement)});
+  h.advance_with({f1, f2, f9}, {agent}, kDetachedKept + 2s);
+  ASSERT_TRUE(h.placement("live/c"));
+  EXPECT_EQ(h.placement("live/c")->state, model::PlacementState::kPublishing);
+}
+
+TEST_F(CoreForwarders, AStreamWithoutAHelloEnds) {
+  start();
+  auto silent = std::make_shared<FakeForwarderLink>();
+  h.core->forwarders().opened(silent);
+  auto silent_agent = std::make_shared<FakeAgentLink>();
+  h.core->agents().opened(silent_agent);
+  h.core->forwarders().opened(f1);
+  h.core->agents().opened(agent);
+  h.advance_with({f1, f2}, {agent}, kHelloWithin - 100ms);
+  EXPECT_FALSE(silent->ended);
+  EXPECT_FALSE(silent_agent->ended);
+  h.advance_with({f1, f2}, {agent}, 200ms);
+  EXPECT_TRUE(silent->ended);
+  EXPECT_TRUE(silent_agent->ended);
+  EXPECT_FALSE(f1->ended);
+  EXPECT_FALSE(agent->ended);
 }
 
 TEST_F(CoreForwarders, StatusCountsAndWarns) {

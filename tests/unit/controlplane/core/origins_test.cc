@@ -1,7 +1,10 @@
 // Origins in the core: agents, verdicts, dial failures, static ones, cordons.
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
+#include "controlplane/core/limits.h"
 #include "controlplane/core/origin_rules.h"
 #include "tests/unit/controlplane/core/core_harness.h"
 
@@ -52,6 +55,46 @@ TEST_F(CoreOrigins, AnAgentIsWelcomedAndToldItsIncarnations) {
   EXPECT_EQ(accepted[0].origin, OriginId("o1"));
   EXPECT_EQ(accepted[0].incarnation, h.incarnation("o1"));
   EXPECT_TRUE(accepted[0].rejection.empty());
+  EXPECT_EQ(h.state("o1"), model::OriginState::kAlive);
+}
+
+TEST_F(CoreOrigins, WhatAHelloNoLongerNamesIsNotWatchedAnyMore) {
+  start();
+  auto idle = CoreHarness::seen("o3", "127.0.0.1:1938", "");
+  agent = h.attach_agent("a1", {CoreHarness::seen("o1", "127.0.0.1:1936", "pid1"), idle});
+  const auto warns = [&] {
+    const auto warnings = h.status().warnings;
+    return std::any_of(warnings.begin(), warnings.end(), [](const std::string& text) {
+      return text.find("watched by an agent but do not run") != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(warns());
+  agent = h.attach_agent("a1", {CoreHarness::seen("o1", "127.0.0.1:1936", "pid1")});
+  EXPECT_FALSE(warns());
+  // Another agent may watch it now.
+  auto other = h.attach_agent("a2", {CoreHarness::seen("o3", "127.0.0.1:1938", "pid3")});
+  EXPECT_EQ(other->last<OriginAccepted>()->origin, OriginId("o3"));
+}
+
+TEST_F(CoreOrigins, EvidenceThatSeemsOlderThanTheIncarnationItNamesStillCounts) {
+  start();
+  h.tell(agent,
+         OriginVerdict{OriginId("o1"), h.incarnation("o1"), VerdictReason::kProcessGone, 1min});
+  h.advance(1s);
+  EXPECT_TRUE(std::get<OriginInfo>(h.core->listing().origin(OriginId("o1"))).record.dead);
+}
+
+TEST_F(CoreOrigins, AgentsThatStayAwayMakeRoomForOthers) {
+  start();
+  std::vector<std::shared_ptr<FakeAgentLink>> links;
+  for (std::size_t i = 0; i < kAgentsMax; ++i) {
+    links.push_back(h.attach_agent("b" + std::to_string(i), {}));
+  }
+  EXPECT_TRUE(links.back()->ended);
+  for (const auto& link : links) h.core->agents().closed(link);
+  h.advance_with({f1}, {agent}, kDetachedKept + 2s);
+  EXPECT_FALSE(h.attach_agent("c", {})->ended);
+  // One with a live origin is not forgotten.
   EXPECT_EQ(h.state("o1"), model::OriginState::kAlive);
 }
 
