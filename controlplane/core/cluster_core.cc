@@ -88,12 +88,14 @@ void ClusterCore::tick() {
   forwarders_.tick();
   restorer_.tick();
   routes_.push_table();
+  routes_.tell_held_absences();
   if (ticks_ % (1s / kTick) == 0) run_each_second();
 }
 
 void ClusterCore::run_each_second() {
   liveness_.tick();
   holders_.sweep();
+  agents_.tick();
   placements_.tick();
   static_origins_.save();
   refresh_metrics();
@@ -133,8 +135,9 @@ void ClusterCore::refresh_metrics() {
 void ClusterCore::forwarder_attached(const ForwarderHello& hello) {
   generation_.seen(highest_generation(hello));
   liveness_.rules().forwarder_attached(hello.forwarder);
-  routes_.attached(hello.forwarder, hello.interests);
+  // What it holds is claimed back before its players ask where that is.
   holders_.attached(hello);
+  routes_.attached(hello.forwarder, hello.interests);
 }
 
 void ClusterCore::forwarder_detached(const ForwarderId& forwarder) {

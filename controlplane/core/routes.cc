@@ -66,32 +66,57 @@ void Routes::add(const ForwarderId& forwarder, const StreamKey& stream) {
   of.insert(stream);
   interested_[stream].insert(forwarder);
   if (view_.placement(stream) == nullptr) {
-    look_up(forwarder, stream);
+    look_up(stream, forwarder);
   } else if (auto message = update(stream, view_.revision())) {
     forwarders_.send(forwarder, std::move(*message));
   }
 }
 
-void Routes::look_up(const ForwarderId& forwarder, const StreamKey& stream) {
+void Routes::look_up(const StreamKey& stream, std::optional<ForwarderId> only) {
   // Interest is registered first, so that a bind in between is pushed; the store is asked because
   // its feed may not have told of a bind before.
-  context_.store.lookup(
-      stream, view_.caller(),
-      [this, forwarder, stream](store::Reply<std::optional<model::Placement>> reply) {
-        if (const auto* error = std::get_if<store::StoreError>(&reply)) {
-          generation_.note(*error);
-        } else {
-          view_.learn(stream, std::get<std::optional<model::Placement>>(reply));
-        }
-        if (auto message = update(stream, view_.revision())) {
-          forwarders_.send(forwarder, std::move(*message));
-        }
-      });
+  context_.store.lookup(stream, view_.caller(),
+                        [this, stream, only](store::Reply<std::optional<model::Placement>> reply) {
+                          if (const auto* error = std::get_if<store::StoreError>(&reply)) {
+                            generation_.note(*error);
+                            held_absences_.insert(stream);
+                            absences_due_ = context_.clock.now() + kStoreRetryInterval;
+                            return;
+                          }
+                          view_.learn(stream, std::get<std::optional<model::Placement>>(reply));
+                          const auto message = update(stream, view_.revision());
+                          if (!message) return;
+                          if (only) return forwarders_.send(*only, *message);
+                          const auto found = interested_.find(stream);
+                          if (found == interested_.end()) return;
+                          for (const ForwarderId& forwarder : found->second)
+                            forwarders_.send(forwarder, *message);
+                        });
 }
 
-std::optional<RouteUpdate> Routes::update(const StreamKey& stream, Revision revision) const {
+bool Routes::absence_is_known() const {
+  return generation_.ready() && !generation_.settling() &&
+         context_.clock.now() >= generation_.renewals_count_from();
+}
+
+void Routes::tell_held_absences() {
+  if (held_absences_.empty() || !absence_is_known() || context_.clock.now() < absences_due_) return;
+  for (const StreamKey& stream : std::exchange(held_absences_, {})) {
+    if (interested_.contains(stream) && view_.placement(stream) == nullptr) {
+      look_up(stream, std::nullopt);
+    }
+  }
+}
+
+std::optional<RouteUpdate> Routes::update(const StreamKey& stream, Revision revision) {
   const auto* placement = view_.placement(stream);
-  if (placement == nullptr) return RouteUpdate{stream, std::nullopt, revision};
+  if (placement == nullptr) {
+    // Forwarders end players whose stream has gone. What is only not restored, or not claimed back
+    // yet, has not.
+    if (absence_is_known()) return RouteUpdate{stream, std::nullopt, revision};
+    held_absences_.insert(stream);
+    return std::nullopt;
+  }
   auto route = route_of(*placement, model::Protocol::kRtmp);
   // Placed, but its origin has not come back yet: saying "not placed" would be false. It follows
   // with the origin.

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "controlplane/core/cluster_view.h"
 #include "controlplane/core/context.h"
@@ -28,6 +29,8 @@ class Routes {
   void interest(const ForwarderId& forwarder, const RouteInterest& interest);
   /// Pushes what changed in the table of origins since the last call.
   void push_table();
+  /// Tells which streams are not placed, where that could not be known before.
+  void tell_held_absences();
   void table_changed() { table_dirty_ = true; }
 
   /// Nothing while the placement's origin has not been seen yet (after a restart).
@@ -37,8 +40,12 @@ class Routes {
   void add(const ForwarderId& forwarder, const StreamKey& stream);
   void on_placement(const ClusterView::PlacementChange& change);
   void on_origin(const ClusterView::OriginChange& change);
-  std::optional<RouteUpdate> update(const StreamKey& stream, Revision revision) const;
-  void look_up(const ForwarderId& forwarder, const StreamKey& stream);
+  /// Nothing: it cannot be told yet, and follows.
+  std::optional<RouteUpdate> update(const StreamKey& stream, Revision revision);
+  /// Answers one forwarder, or all that are interested.
+  void look_up(const StreamKey& stream, std::optional<ForwarderId> only);
+  /// All that is held could be restored or claimed back: what is not placed now, is not placed.
+  bool absence_is_known() const;
   OriginTableEntry entry(const store::OriginRecord& record) const;
   Revision table_revision() const { return view_.revision(); }
 
@@ -49,6 +56,8 @@ class Routes {
   Forwarders& forwarders_;
   std::unordered_map<StreamKey, std::set<ForwarderId>> interested_;
   std::unordered_map<ForwarderId, std::set<StreamKey>> interests_;
+  std::unordered_set<StreamKey> held_absences_;
+  MonotonicTime absences_due_{};                ///< not before: the store did not answer
   std::map<OriginId, OriginTableEntry> table_;  ///< as last sent
   bool table_dirty_ = true;
 };

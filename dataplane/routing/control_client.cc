@@ -232,6 +232,8 @@ void ControlClient::handle(const ReplicaHeartbeat& heartbeat) {
 void ControlClient::handle(const RouteUpdate& update) {
   // A push that crossed the end of our interest would stay in the cache for ever.
   if (!interests_.contains(update.stream)) return;
+  // "Not placed" may only mean "not restored yet"; what is known stays in use meanwhile.
+  if (!update.route && settling_) return;
   learn_route(update);
   consider_claims(update.stream, clock_.now());
 }

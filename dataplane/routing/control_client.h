@@ -189,7 +189,8 @@ class ControlClient final : private ControlLink::Events {
   std::deque<SessionAnswer> answers_;
   std::deque<DialReport> dials_;
   std::deque<Claim> claims_;
-  std::unordered_map<SessionId, MonotonicTime> claimed_;  ///< asked, with the time
+  /// Asked, with the time; in the future: granted, and quiet until then.
+  std::unordered_map<SessionId, MonotonicTime> claimed_;
   std::unordered_map<IncarnationId, MonotonicTime> active_;
   std::map<std::uint64_t, PendingQuery> queries_;
   /// Our number of a close command -> the replica's, as long as it is attached to.

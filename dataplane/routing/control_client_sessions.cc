@@ -121,7 +121,10 @@ void ControlClient::consider_claims(const StreamKey& stream, MonotonicTime now) 
                                     known->route->holder_session == info.id;
     if (known->route && !orphaned_by_itself) continue;
     const auto asked = claimed_.find(info.id);
-    if (asked != claimed_.end() && now - asked->second < kClaimAnswerWithin) continue;
+    if (asked != claimed_.end() && now - asked->second < kClaimAnswerWithin) {
+      const bool granted = asked->second > now;
+      if (!granted || !orphaned_by_itself) continue;
+    }
     claimed_.insert_or_assign(info.id, now);
     claims_.push_back(Claim{info.id, stream, info.incarnation, info.epoch});
   }
@@ -139,7 +142,12 @@ void ControlClient::consider_all_claims(MonotonicTime now) {
 }
 
 void ControlClient::handle(const ClaimVerdict& verdict) {
-  claimed_.erase(verdict.session);
+  // Granted, yet its route cannot be told before its origin has come back: asking on is noise.
+  if (verdict.granted && worker_of_.contains(verdict.session)) {
+    claimed_.insert_or_assign(verdict.session, clock_.now() + kClaimGrantedQuiet);
+  } else {
+    claimed_.erase(verdict.session);
+  }
   observer_.on_claim(verdict.session, verdict.granted);
   if (!verdict.granted) close_on_worker(verdict.session, SessionControl::Close::kFenced, 0);
 }

@@ -357,8 +357,38 @@ TEST_F(ClaimTest, NothingIsClaimedWhileSettling) {
   push(std::nullopt, {2, 1});
   EXPECT_TRUE(link.all<Claim>().empty());
   link.heartbeat(false);
+  push(std::nullopt, {2, 2});
   executor.run_ready();
   EXPECT_EQ(link.all<Claim>().size(), 1U);
+}
+
+TEST_F(ClaimTest, WhileSettlingTheKnownRouteStaysInUse) {
+  client.start();
+  executor.run_ready();
+  link.welcome();
+  link.heartbeat(false);
+  publish();
+  push(route({1, 4}, {1, 20}, "s1"), {1, 20});
+  link.heartbeat(true);
+  push(std::nullopt, {2, 1});
+  link.heartbeat(false);
+  pass(seconds{1});
+  // Taken, the absence would have made it claim.
+  EXPECT_TRUE(link.all<Claim>().empty());
+  push(std::nullopt, {2, 2});
+  EXPECT_EQ(link.all<Claim>().size(), 1U);
+}
+
+TEST_F(ClaimTest, AGrantedClaimIsNotRepeatedWhileItsRouteIsNotTold) {
+  attach();
+  publish();
+  push(std::nullopt, {1, 20});
+  link.say(ClaimVerdict{SessionId("s1"), true, {1, 4}});
+  pass(seconds{9});
+  EXPECT_EQ(link.all<Claim>().size(), 1U);
+  // An orphan, however, has only a short time to live.
+  push(route({1, 4}, {1, 21}, "s1", PlacementState::kOrphaned), {1, 21});
+  EXPECT_EQ(link.all<Claim>().size(), 2U);
 }
 
 TEST_F(ClaimTest, AStreamOrphanedByItsOwnLiveSessionIsClaimed) {

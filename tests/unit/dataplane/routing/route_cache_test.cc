@@ -42,6 +42,14 @@ TEST(RouteCacheTest, AnOlderRevisionIsDiscardedAndAnEqualOneIgnored) {
   EXPECT_EQ(cache.find(key("live/a"))->route->origin, OriginId("o2"));
 }
 
+TEST(RouteCacheTest, AnAbsenceOfAnOlderRevisionTakesNoRouteAway) {
+  RouteCache cache;
+  cache.apply(placed({1, 3}, {1, 10}));
+  EXPECT_EQ(cache.apply(unplaced({1, 9})), Verdict::kOld);
+  EXPECT_EQ(cache.apply(unplaced({1, 10})), Verdict::kSame);
+  EXPECT_TRUE(cache.find(key("live/a"))->route);
+}
+
 TEST(RouteCacheTest, AnOlderEpochNeverComesBackWhateverItsRevisionSays) {
   RouteCache cache;
   EXPECT_EQ(cache.apply(placed({1, 7}, {1, 10})), Verdict::kApplied);
