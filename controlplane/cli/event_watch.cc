@@ -73,11 +73,18 @@ int event_watch(const EventWatchArguments& arguments, Context& context) {
     request.set_resume_token(*token);
   }
   auto give_up = std::chrono::steady_clock::now() + context.client.timeout();
+  bool followed = false;
   for (;;) {
     bool heard = false;
     const grpc::Status status = follow(context, request, heard);
     if (heard) give_up = std::chrono::steady_clock::now() + context.client.timeout();
     if (status.ok()) break;
+    followed = followed || heard;
+    if (followed && !arguments.once && rpc::reason_of(status) == rpc::reason::kResumeTokenExpired) {
+      context.err << "weirctl: events were lost: " << status.error_message() << '\n';
+      request.clear_resume_token();
+      continue;
+    }
     if (!is_connection_lost(status) || std::chrono::steady_clock::now() >= give_up)
       return fail(context, status);
     if (heard)
