@@ -2,9 +2,13 @@
 
 #include "controlplane/service/convert.h"
 
+#include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
 #include <google/protobuf/util/time_util.h>
+
+#include "controlplane/service/limits.h"
 
 namespace weir::service {
 namespace {
@@ -33,6 +37,23 @@ Duration read(const google::protobuf::Duration& duration) {
   if (duration.seconds() > kMost) return seconds(kMost);
   if (duration.seconds() < 0 || duration.nanos() < 0) return {};
   return seconds(duration.seconds()) + nanoseconds(duration.nanos());
+}
+
+WallTime read(const google::protobuf::Timestamp& time) {
+  constexpr auto kMost = duration_cast<seconds>(years(230)).count();
+  const auto whole = seconds(std::clamp<std::int64_t>(time.seconds(), 0, kMost));
+  const auto part = nanoseconds(std::clamp(time.nanos(), 0, 999'999'999));
+  return WallTime(duration_cast<WallTime::duration>(whole + part));
+}
+
+std::optional<Error> first_too_long(
+    std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+  for (const auto& [name, value] : fields) {
+    if (value.size() > kNameBytesMax) {
+      return field_error(fmt::format("{}: is longer than {} bytes", name, kNameBytesMax));
+    }
+  }
+  return std::nullopt;
 }
 
 void write(const Epoch& epoch, pb::Epoch* out) {
@@ -142,11 +163,18 @@ Result<model::Holder> read(const pb::Holder& holder) {
       if (session.forwarder().empty() || session.session().empty()) {
         return field_error("holder.client_session: forwarder and session are required");
       }
+      if (auto why = first_too_long({{"holder.client_session.forwarder", session.forwarder()},
+                                     {"holder.client_session.session", session.session()}})) {
+        return *why;
+      }
       return model::Holder(
           model::SessionHolder{ForwarderId(session.forwarder()), SessionId(session.session())});
     }
     case pb::Holder::kExternal:
       if (holder.external().name().empty()) return field_error("holder.external.name is required");
+      if (auto why = first_too_long({{"holder.external.name", holder.external().name()}})) {
+        return *why;
+      }
       return model::Holder(model::ExternalHolder{holder.external().name()});
     case pb::Holder::kDirect:
       return model::Holder(model::DirectHolder{});
@@ -195,6 +223,11 @@ Result<core::AcquireQuery> read(const pb::AcquirePlacementRequest& request) {
     return field_error("holder: a direct publisher cannot ask for a placement");
   }
   query.holder = std::move(*holder);
+  if (auto why = first_too_long({{"failed.incarnation", request.failed().incarnation()},
+                                 {"request_id", request.request_id()},
+                                 {"zone", request.zone()}})) {
+    return *why;
+  }
   query.protocol = read(request.protocol());
   if (request.has_failed()) {
     query.failed = core::AcquireQuery::Failed{IncarnationId(request.failed().incarnation()),

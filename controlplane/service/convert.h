@@ -4,8 +4,11 @@
 // Purpose: field by field; an unknown enumerator reads as "unspecified". What a peer sends is
 // checked here: an error is text for people that names the field. Threading: pure.
 
+#include <initializer_list>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "common/base/result.h"
 #include "controlplane/core/cluster_core.h"
@@ -23,6 +26,12 @@ namespace pb = control::v1;
 void write(WallTime time, google::protobuf::Timestamp* out);
 void write(Duration duration, google::protobuf::Duration* out);
 Duration read(const google::protobuf::Duration& duration);
+/// A time outside of the years 1970 to 2200 reads as the nearer of the two: WallTime counts
+/// nanoseconds in 64 bits.
+WallTime read(const google::protobuf::Timestamp& time);
+/// An error that names the first field that is too long for an id, without what it says.
+std::optional<Error> first_too_long(
+    std::initializer_list<std::pair<std::string_view, std::string_view>> fields);
 void write(const Epoch& epoch, pb::Epoch* out);
 void write(const Revision& revision, pb::Revision* out);
 Epoch read(const pb::Epoch& epoch);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/utf8.h"
 #include "controlplane/service/convert.h"
 #include "controlplane/service/limits.h"
 
@@ -15,6 +16,13 @@ Error field_error(std::string message) {
 Result<core::ClientSession> read(const pb::Session& session, const ForwarderId& forwarder) {
   core::ClientSession out;
   if (session.id().empty()) return field_error("a session has no id");
+  if (auto why = first_too_long({{"session.id", session.id()},
+                                 {"session.forwarder", session.forwarder()},
+                                 {"session.origin", session.origin()},
+                                 {"session.incarnation", session.incarnation()},
+                                 {"session.client_address", session.client_address()}})) {
+    return *why;
+  }
   out.id = SessionId(session.id());
   out.forwarder = forwarder;
   auto stream = parse_stream_key(session.stream());
@@ -35,13 +43,11 @@ Result<core::ClientSession> read(const pb::Session& session, const ForwarderId& 
   }
   out.protocol = service::read(session.protocol());
   out.client_address = session.client_address();
-  out.client_agent = session.client_agent().substr(0, kClientAgentBytesMax);
+  out.client_agent = to_utf8(session.client_agent(), kClientAgentBytesMax);
   out.origin = OriginId(session.origin());
   out.incarnation = IncarnationId(session.incarnation());
   out.epoch = service::read(session.epoch());
-  const auto& created = session.create_time();
-  out.create_time = WallTime(std::chrono::duration_cast<WallTime::duration>(
-      std::chrono::seconds(created.seconds()) + std::chrono::nanoseconds(created.nanos())));
+  out.create_time = service::read(session.create_time());
   out.media_bytes = session.media_bytes();
   if (session.has_media_idle()) out.media_idle = service::read(session.media_idle());
   return out;
@@ -59,6 +65,12 @@ Result<std::vector<StreamKey>> read_keys(
 }
 
 Result<core::ForwarderUp> read(const pb::ForwarderHello& hello) {
+  if (auto why = first_too_long({{"hello.forwarder", hello.forwarder()},
+                                 {"hello.instance", hello.instance()},
+                                 {"hello.version", hello.version()},
+                                 {"hello.zone", hello.zone()}})) {
+    return *why;
+  }
   core::ForwarderHello out;
   out.forwarder = ForwarderId(hello.forwarder());
   out.instance = hello.instance();
@@ -87,7 +99,7 @@ Result<core::ForwarderUp> read(const pb::SessionChanges& changes) {
     out.upserted.push_back(std::move(*read_session));
   }
   for (const auto& end : changes.ended()) {
-    out.ended.push_back({SessionId(end.session()), end.reason().substr(0, kReasonBytesMax)});
+    out.ended.push_back({SessionId(end.session()), to_utf8(end.reason(), kReasonBytesMax)});
   }
   return core::ForwarderUp(std::move(out));
 }
@@ -123,6 +135,10 @@ Result<core::ForwarderUp> read(const pb::ForwarderHeartbeat& heartbeat) {
 Result<core::ForwarderUp> read(const pb::ClaimRequest& claim) {
   auto stream = parse_stream_key(claim.stream());
   if (!stream) return field_error("claim: " + stream.error().message);
+  if (auto why = first_too_long(
+          {{"claim.session", claim.session()}, {"claim.incarnation", claim.incarnation()}})) {
+    return *why;
+  }
   return core::ForwarderUp(core::ClaimRequest{SessionId(claim.session()), std::move(*stream),
                                               IncarnationId(claim.incarnation()),
                                               service::read(claim.epoch())});

@@ -6,6 +6,7 @@
 #include "controlplane/core/cluster_core.h"
 #include "controlplane/service/attach_stream.h"
 #include "controlplane/service/convert.h"
+#include "controlplane/service/limits.h"
 #include "controlplane/service/pages.h"
 #include "controlplane/service/service_factories.h"
 #include "controlplane/service/unary.h"
@@ -44,6 +45,7 @@ class ForwarderService final : public pb::ForwarderService::CallbackService {
   grpc::ServerBidiReactor<Request, Response>* Attach(CallbackServerContext* context) override {
     auto stream = std::make_shared<GrpcForwarderLink::Stream>(context);
     auto link = std::make_shared<GrpcForwarderLink>(stream);
+    executor_.post([this, link] { core_.forwarders().opened(link); });
     return stream->start(
         {[this, link](const Request& request) {
            auto message = read(request);
@@ -60,7 +62,8 @@ class ForwarderService final : public pb::ForwarderService::CallbackService {
                                    const pb::GetForwarderRequest* request,
                                    pb::Forwarder* response) override {
     const std::string& name = request->name();
-    if (!name.starts_with(kForwarderPrefix) || name.size() == kForwarderPrefix.size()) {
+    if (!name.starts_with(kForwarderPrefix) || name.size() == kForwarderPrefix.size() ||
+        name.size() > kForwarderPrefix.size() + kNameBytesMax) {
       return finished(context, invalid_field("name: must be forwarders/{forwarder}"));
     }
     auto* reactor = context->DefaultReactor();

@@ -10,6 +10,7 @@ namespace weir::service {
 inline constexpr std::size_t kAttachQueueMax = 300'000;
 inline constexpr int kPageSizeDefault = 100;
 inline constexpr int kPageSizeMax = 1'000;
+inline constexpr std::size_t kNameBytesMax = 256;  ///< ids of whatever kind
 inline constexpr std::size_t kReasonBytesMax = 256;
 inline constexpr std::size_t kClientAgentBytesMax = 128;
 

@@ -6,6 +6,7 @@
 #include "controlplane/core/cluster_core.h"
 #include "controlplane/service/attach_stream.h"
 #include "controlplane/service/convert.h"
+#include "controlplane/service/limits.h"
 #include "controlplane/service/pages.h"
 #include "controlplane/service/service_factories.h"
 #include "controlplane/service/unary.h"
@@ -44,6 +45,7 @@ class OriginService final : public pb::OriginService::CallbackService {
   grpc::ServerBidiReactor<Request, Response>* Attach(CallbackServerContext* context) override {
     auto stream = std::make_shared<GrpcAgentLink::Stream>(context);
     auto link = std::make_shared<GrpcAgentLink>(stream);
+    executor_.post([this, link] { core_.agents().opened(link); });
     return stream->start(
         {[this, link](const Request& request) {
            auto message = read(request);
@@ -112,7 +114,8 @@ class OriginService final : public pb::OriginService::CallbackService {
 
  private:
   static std::optional<OriginId> origin_id(const std::string& name) {
-    if (!name.starts_with(kOriginPrefix) || name.size() == kOriginPrefix.size()) {
+    if (!name.starts_with(kOriginPrefix) || name.size() == kOriginPrefix.size() ||
+        name.size() > kOriginPrefix.size() + kNameBytesMax) {
       return std::nullopt;
     }
     return OriginId(name.substr(kOriginPrefix.size()));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/rpc/status.h"
+#include "controlplane/service/limits.h"
 #include "controlplane/service/status.h"
 
 namespace weir::service {
@@ -60,6 +61,51 @@ TEST(Convert, SessionsSurviveTheWayDownAndUp) {
   EXPECT_EQ(out.name(), "sessions/s1");
   EXPECT_EQ(out.state(), pb::SESSION_STATE_ACTIVE);
   EXPECT_EQ(out.epoch().counter(), 3U);
+}
+
+TEST(Convert, NamesThatAreTooLongAreRefusedWithoutRepeatingThem) {
+  const std::string longest(kNameBytesMax, 'x');
+  pb::AcquirePlacementRequest acquire;
+  acquire.set_stream("live/a");
+  auto* holder = acquire.mutable_holder()->mutable_client_session();
+  holder->set_forwarder(longest);
+  holder->set_session(longest);
+  EXPECT_TRUE(read(acquire));
+  holder->set_session(longest + "x");
+  const auto query = read(acquire);
+  ASSERT_FALSE(query);
+  EXPECT_EQ(query.error().message, "holder.client_session.session: is longer than 256 bytes");
+  pb::ForwarderServiceAttachRequest attach;
+  auto* session = attach.mutable_sessions()->add_upserted();
+  session->set_stream("live/a");
+  session->set_id(longest + "x");
+  const auto up = read(attach);
+  ASSERT_FALSE(up);
+  EXPECT_EQ(up.error().message, "session.id: is longer than 256 bytes");
+}
+
+TEST(Convert, TimesFromPeersAreBounded) {
+  google::protobuf::Timestamp time;
+  time.set_seconds(INT64_MIN);
+  EXPECT_EQ(read(time), WallTime{});
+  time.set_seconds(INT64_MAX);
+  time.set_nanos(INT32_MAX);
+  EXPECT_GT(read(time), WallTime(std::chrono::hours(24 * 365 * 200)));
+  time.set_seconds(5);
+  time.set_nanos(1'000);
+  EXPECT_EQ(read(time), WallTime(5s + 1us));
+}
+
+TEST(Convert, TheClientAgentIsCutBetweenCharacters) {
+  pb::ForwarderServiceAttachRequest request;
+  auto* session = request.mutable_sessions()->add_upserted();
+  session->set_id("s1");
+  session->set_stream("live/a");
+  std::string agent(kClientAgentBytesMax - 1, 'a');
+  session->set_client_agent(agent + "\u00e9");
+  const auto up = read(request);
+  ASSERT_TRUE(up);
+  EXPECT_EQ(std::get<core::SessionChanges>(*up).upserted[0].client_agent, agent);
 }
 
 TEST(Convert, AMalformedStreamInAHelloIsAnErrorNotASession) {
