@@ -42,16 +42,18 @@ function(weir_binary name)
   target_link_libraries(${name} PRIVATE weir_warnings ${ARG_DEPS})
 endfunction()
 
-# weir_test(<name> LABEL <label> DIR <folder below tests/> DEPS ...)
+# weir_test(<name> [ONE_UNIT_PER_FILE] LABEL <label> DIR <folder below tests/> DEPS ...)
 # One binary from every *_test.cc below DIR; one ctest entry per binary.
 function(weir_test name)
-  cmake_parse_arguments(ARG "" "LABEL;DIR" "DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "ONE_UNIT_PER_FILE" "LABEL;DIR" "DEPS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${ARG_DIR}/*_test.cc")
   if(NOT sources)
     return()
   endif()
   add_executable(${name} ${sources})
-  weir_few_units(${name})
+  if(NOT ARG_ONE_UNIT_PER_FILE)
+    weir_few_units(${name})
+  endif()
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   # Tests are compiled more often than they run; optimising them would double the cold build. The
   # suites that explore thousands of seeds run longer than they compile.
