@@ -48,10 +48,14 @@ class Cluster:
                 process.stop()
         for origin in self.origins:
             origin.stop()
-        if failure:
+        reports = [log.name for log in sorted(self.dir.glob('*.log'))
+                   if 'Sanitizer' in log.read_text(errors='replace')]
+        if failure or reports:
             for log in sorted(self.dir.glob('*.log')):
                 print(f'---- {log.name}\n' + '\n'.join(log.read_text(errors='replace').splitlines()[-40:]))
         shutil.rmtree(self.dir, ignore_errors=True)
+        if reports:
+            raise AssertionError(f'a sanitizer reports in {", ".join(reports)}')
 
     # --- parts
     def start_controlplane(self):
