@@ -184,6 +184,14 @@ void SessionDriver::wake_at(std::optional<MonotonicTime> when) {
   if (when && *when < context_.armed_for) context_.post_work();
 }
 
+bool SessionDriver::client_is(std::string_view) {
+  return true;
+}
+
+void SessionDriver::identified() {
+  identified_ = true;
+}
+
 void SessionDriver::finish(std::string_view reason) {
   if (finishing_) return;
   context_.session_over(reason);

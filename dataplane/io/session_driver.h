@@ -56,6 +56,8 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   void dial(std::string_view endpoint) override;
   void close(relay::Leg leg, relay::CloseMode mode) override;
   void wake_at(std::optional<MonotonicTime> when) override;
+  bool client_is(std::string_view address) override;
+  void identified() override;
   void finish(std::string_view reason) override;
 
   DriverLink link;  ///< place in the worker's list
@@ -119,6 +121,7 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   std::uint64_t lookup_ = 0;  ///< under way; 0 = none
   std::optional<MonotonicTime> congested_since_;
   std::optional<relay::LegEnd> dial_end_;  ///< a dial failed at once: to be told in a posted turn
+  bool identified_ = false;
   bool in_call_ = false;
   bool scheduled_ = false;
   bool finishing_ = false;

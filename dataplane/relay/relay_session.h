@@ -48,6 +48,12 @@ class SessionIo {
   virtual void close(Leg leg, CloseMode mode) = 0;
   /// Replaces the session's one timer; on_timer() is called at or after it. nullopt = none.
   virtual void wake_at(std::optional<MonotonicTime> when) = 0;
+  /// A PROXY header has named the real client, `address:port`; before anything else is said of it.
+  /// False: there are too many of that address, and the session must finish().
+  virtual bool client_is(std::string_view address) = 0;
+  /// The client has said which stream it wants; once. A session that finishes without it counts
+  /// against the client's address.
+  virtual void identified() = 0;
   /// The session is over: the driver flushes and closes both legs, then destroys it.
   virtual void finish(std::string_view reason) = 0;
 };

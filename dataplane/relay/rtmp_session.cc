@@ -60,6 +60,7 @@ void RtmpSession::identified(MonotonicTime now) {
         facts.request.stream_id);
     return finish(fmt::format("bad stream name: {}", key.error().message));
   }
+  context_.io.identified();
   MessageSink& sink = *this;
   if (publish)
     stream_ = std::make_unique<PublishSession>(context_, client_, sink, std::move(*key));

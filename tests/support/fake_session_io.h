@@ -29,7 +29,17 @@ class FakeSessionIo final : public relay::SessionIo {
   void dial(std::string_view endpoint) override;
   void close(relay::Leg leg, relay::CloseMode mode) override;
   void wake_at(std::optional<MonotonicTime> when) override { wake_ = when; }
+  bool client_is(std::string_view address) override {
+    client_address_ = address;
+    return client_welcome;
+  }
+  void identified() override { ++identified_; }
   void finish(std::string_view reason) override;
+
+  /// The answer to client_is().
+  bool client_welcome = true;
+  const std::optional<std::string>& client_address() const { return client_address_; }
+  int times_identified() const { return identified_; }
 
   /// Bytes sent to the client that were not taken before.
   std::vector<std::uint8_t> take_client_bytes();
@@ -57,6 +67,8 @@ class FakeSessionIo final : public relay::SessionIo {
   std::size_t origin_taken_ = 0;
   std::optional<MonotonicTime> wake_;
   std::optional<std::string> finished_;
+  std::optional<std::string> client_address_;
+  int identified_ = 0;
   std::uint64_t viewed_bytes_ = 0;
   std::uint64_t copied_bytes_ = 0;
 };
