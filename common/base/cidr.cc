@@ -30,6 +30,7 @@ Error not_a_network(std::string_view text, std::string_view why) {
 }  // namespace
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;  // C would stop reading there
   const std::string terminated(text);
   in_addr v4{};
   if (::inet_pton(AF_INET, terminated.c_str(), &v4) == 1) return mapped(&v4);

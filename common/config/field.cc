@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "common/base/cidr.h"
 #include "common/base/contract.h"
 #include "common/base/listen_address.h"
 #include "common/telemetry/log.h"
@@ -32,6 +33,10 @@ Complaint check_text(const v1::FieldRules& rules, const std::string& text) {
     // A store's URL may carry a password.
     return fmt::format("'{}' is not known; allowed: {}", log::redact_url(text),
                        fmt::join(rules.one_of(), ", "));
+  if (rules.network()) {
+    const auto parsed = Cidr::parse(text);
+    if (!parsed) return parsed.error().message;
+  }
   if (text.empty()) return std::nullopt;
   if (rules.listen_address() || rules.endpoint_address()) {
     const auto parsed = parse_host_port(text);

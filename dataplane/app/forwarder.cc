@@ -20,6 +20,7 @@
 #include "common/base/random.h"
 #include "common/telemetry/log.h"
 #include "common/telemetry/metrics.h"
+#include "dataplane/app/end_label.h"
 #include "dataplane/app/forwarder_metrics.h"
 #include "dataplane/app/logging_resolver.h"
 #include "dataplane/app/state_file.h"
@@ -58,6 +59,7 @@ struct WorkerSlot {
   SystemRandom random;
   std::optional<routing::WorkerResolver> resolver;
   std::optional<LoggingResolver> logging;
+  log::Every header_logged{seconds{1}};
   std::thread thread;
 };
 
@@ -189,7 +191,12 @@ void Forwarder::State::wire_control() {
 void Forwarder::State::wire_worker(WorkerSlot& slot, int listener) {
   slot.resolver.emplace(*control, slot.worker.executor(), clock);
   slot.logging.emplace(*slot.resolver);
-  slot.worker.on_session_over([this](std::string_view reason) { metrics.session_over(reason); });
+  slot.worker.on_session_over([this, &slot](std::string_view reason) {
+    metrics.session_over(reason);
+    // A balancer that is not listed is nobody's fault but the configuration's.
+    if (end_label(reason) == "PROXY_HEADER" && slot.header_logged.allow(clock.now()))
+      log.warning("{}", reason);
+  });
   slot.worker.listen(
       listener, options.connections_max,
       [this, &slot](relay::SessionIo& io, const io::ClientFacts& client) {

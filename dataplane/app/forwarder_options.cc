@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/cidr.h"
 #include "common/base/listen_address.h"
 #include "common/config/daemon.h"
 #include "weir/config/v1/config.pb.h"
@@ -53,6 +54,11 @@ Result<ForwarderOptions> make_options(const config::v1::ForwarderConfig& config)
   options.rtmp_session.play_wait = milliseconds(rtmp.play_wait_ms());
   options.rtmp_session.dial_timeout = milliseconds(rtmp.dial_timeout_ms());
   options.rtmp_session.origin_tag = rtmp.origin_tag() != "off";
+  for (const std::string& text : rtmp.proxy_protocol_from()) {
+    auto network = Cidr::parse(text);
+    if (!network) return network.error();
+    options.rtmp_session.proxy_protocol_from.push_back(*network);
+  }
   return options;
 }
 

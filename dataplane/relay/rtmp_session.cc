@@ -14,7 +14,7 @@ RtmpSession::RtmpSession(SessionIo& io, routing::RouteResolver& resolver, Random
                          const RtmpSessionConfig& config, SessionIdentity identity)
     : context_{io, resolver, random, config, std::move(identity)},
       client_writer_(io, Leg::kClient),
-      client_(io, *this, config.connect_profile) {}
+      client_(context_, *this) {}
 
 RtmpSession::~RtmpSession() = default;
 
@@ -42,6 +42,10 @@ void RtmpSession::on_client_bytes(rtmp::Bytes bytes, MonotonicTime now) {
   while (!stream_ && !finished_ && !bytes.empty()) {
     const ClientEvent event = client_.next(bytes, context_.random, now);
     if (event.kind == ClientEvent::Kind::kFailed) return finish(event.reason);
+    if (event.kind == ClientEvent::Kind::kClientAddress) {
+      context_.identity.client_address = event.address;
+      if (!context_.io.client_is(event.address)) return finish("client address has too many");
+    }
     if (event.kind == ClientEvent::Kind::kIdentified) identified(now);
   }
   if (stream_ && !stream_->over() && !bytes.empty()) stream_->on_client_bytes(bytes, now);

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "common/base/cidr.h"
+#include "common/base/listen_address.h"
 #include "common/base/utf8.h"
 #include "dataplane/relay/session_limits.h"
 
@@ -45,9 +47,8 @@ std::optional<std::string> name_for(const std::string& requested, std::vector<st
 
 }  // namespace
 
-ServerConversation::ServerConversation(SessionIo& io, MessageSink& sink,
-                                       const ConnectProfile& profile)
-    : io_(io), sink_(sink), profile_(profile) {}
+ServerConversation::ServerConversation(const SessionContext& context, MessageSink& sink)
+    : context_(context), io_(context.io), sink_(sink) {}
 
 void ServerConversation::start(MonotonicTime now) {
   deadline_ = now;
@@ -89,12 +90,49 @@ ClientEvent ServerConversation::fail(std::string reason) const {
   return {.kind = ClientEvent::Kind::kFailed, .reason = std::move(reason)};
 }
 
-ClientEvent ServerConversation::feed_handshake(rtmp::Bytes& input, Random& random,
-                                               MonotonicTime now) {
+ClientEvent ServerConversation::feed_opening(rtmp::Bytes& input, Random& random,
+                                             MonotonicTime now) {
   if (phase_ == Phase::kFirstByte) {
     phase_ = Phase::kHandshake;
-    handshake_ = std::make_unique<rtmp::ServerHandshake>();
+    if (proxy::HeaderParser::may_begin_with(input.front()))
+      proxy_header_ = std::make_unique<proxy::HeaderParser>();
+    else
+      handshake_ = std::make_unique<rtmp::ServerHandshake>();
   }
+  return proxy_header_ ? feed_proxy_header(input, random, now) : feed_handshake(input, random, now);
+}
+
+bool ServerConversation::trusts_headers() const {
+  const auto peer = parse_host_port(context_.identity.client_address);
+  const auto address = peer ? IpAddress::parse(peer->host) : std::nullopt;
+  return address && contains(context_.config.proxy_protocol_from, *address);
+}
+
+/// Anybody's, as far as it takes to know one, so that the log can say what to configure.
+ClientEvent ServerConversation::feed_proxy_header(rtmp::Bytes& input, Random& random,
+                                                  MonotonicTime now) {
+  const auto step = proxy_header_->feed(input);
+  if (proxy_header_->recognised() && !trusts_headers())
+    return fail(fmt::format("PROXY header refused: {} is not in rtmp_options.proxy_protocol_from",
+                            context_.identity.client_address));
+  if (step == proxy::HeaderStep::kNeedMore) return {};
+  if (proxy_header_->error() != proxy::HeaderError::kNone && proxy_header_->recognised())
+    return fail(fmt::format("PROXY header malformed: {}, from {}",
+                            proxy::to_text(proxy_header_->error()),
+                            context_.identity.client_address));
+  const auto header = std::exchange(proxy_header_, nullptr);
+  handshake_ = std::make_unique<rtmp::ServerHandshake>();
+  if (step == proxy::HeaderStep::kFailed) {
+    // Not a header after all. The handshake knows what to say to HTTP.
+    rtmp::Bytes seen = header->seen();
+    return feed_handshake(seen, random, now);
+  }
+  if (!header->client()) return feed_handshake(input, random, now);
+  return {.kind = ClientEvent::Kind::kClientAddress, .address = *header->client()};
+}
+
+ClientEvent ServerConversation::feed_handshake(rtmp::Bytes& input, Random& random,
+                                               MonotonicTime now) {
   std::vector<std::uint8_t> answer;
   const HandshakeStep step = handshake_->feed(input, random, answer);
   if (!answer.empty()) io_.send_copy(Leg::kClient, answer);
@@ -114,7 +152,7 @@ ClientEvent ServerConversation::feed_handshake(rtmp::Bytes& input, Random& rando
 
 ClientEvent ServerConversation::next(rtmp::Bytes& input, Random& random, MonotonicTime now) {
   if (phase_ <= Phase::kHandshake) {
-    if (ClientEvent event = feed_handshake(input, random, now);
+    if (ClientEvent event = feed_opening(input, random, now);
         event.kind != ClientEvent::Kind::kNone)
       return event;
     if (phase_ <= Phase::kHandshake) return {};
@@ -187,10 +225,11 @@ ClientEvent ServerConversation::on_connect(const Command& command, MonotonicTime
   sink_.send(rtmp::window_ack_size(kWindowAckSize));
   sink_.send(rtmp::set_peer_bandwidth(kWindowAckSize, rtmp::PeerBandwidthLimit::kDynamic));
   sink_.send(rtmp::set_chunk_size(kServerChunkSize));
+  const ConnectProfile& profile = context_.config.connect_profile;
   sink_.send_command(
-      rtmp::connect_result(command.transaction, {.fms_version = profile_.server_version,
-                                                 .capabilities = profile_.capabilities,
-                                                 .extra_properties = profile_.extra_properties}));
+      rtmp::connect_result(command.transaction, {.fms_version = profile.server_version,
+                                                 .capabilities = profile.capabilities,
+                                                 .extra_properties = profile.extra_properties}));
   sink_.send_command(rtmp::on_bw_done());
   phase_ = Phase::kIdentify;
   deadline_ = now;

@@ -4,7 +4,7 @@
 //
 // Purpose: ends the handshake, answers connect and the calls of NetConnection, and learns from
 // publish or play which stream is meant. It never waits for anybody, so clients may pipeline.
-// Threading: the session's worker. Lifetime: owned by the session; `sink` outlives it.
+// Threading: the session's worker. Lifetime: owned by the session; `context` and `sink` outlive it.
 
 #include <memory>
 #include <optional>
@@ -13,18 +13,20 @@
 #include <vector>
 
 #include "common/base/random.h"
+#include "dataplane/protocol/proxy/header_parser.h"
 #include "dataplane/protocol/rtmp/command.h"
 #include "dataplane/protocol/rtmp/handshake.h"
 #include "dataplane/protocol/rtmp/message_assembler.h"
 #include "dataplane/relay/client_facts.h"
 #include "dataplane/relay/leg_writer.h"
-#include "dataplane/relay/session_config.h"
+#include "dataplane/relay/session_context.h"
 
 namespace weir::relay {
 
 struct ClientEvent {
   enum class Kind {
     kNone,           ///< more input is needed
+    kClientAddress,  ///< a PROXY header has named the client: `address`
     kIdentified,     ///< facts().request is complete
     kStreamCommand,  ///< after identification: `command` is about the stream
     kBufferLength,   ///< after identification: facts().buffer_ms has changed
@@ -34,12 +36,13 @@ struct ClientEvent {
   /// Views of the message; valid until the next call.
   std::optional<rtmp::Command> command;
   rtmp::MessageHeader header;
+  std::string address;  ///< `address:port`
   std::string reason;
 };
 
 class ServerConversation {
  public:
-  ServerConversation(SessionIo& io, MessageSink& sink, const ConnectProfile& profile);
+  ServerConversation(const SessionContext& context, MessageSink& sink);
 
   void start(MonotonicTime now);
   /// Consumes from `input` up to the next event.
@@ -64,13 +67,16 @@ class ServerConversation {
  private:
   enum class Phase {
     kFirstByte,   // connected and silent
-    kHandshake,   // C0 has come
+    kHandshake,   // C0 has come, or the first byte of a PROXY header
     kConnect,     // waits for connect
     kIdentify,    // connected; waits for publish or play
     kIdentified,  // the stream is known
   };
 
+  ClientEvent feed_opening(rtmp::Bytes& input, Random& random, MonotonicTime now);
+  ClientEvent feed_proxy_header(rtmp::Bytes& input, Random& random, MonotonicTime now);
   ClientEvent feed_handshake(rtmp::Bytes& input, Random& random, MonotonicTime now);
+  bool trusts_headers() const;
   ClientEvent on_command(const rtmp::Message& message, const rtmp::Command& command,
                          MonotonicTime now);
   ClientEvent on_connect(const rtmp::Command& command, MonotonicTime now);
@@ -78,9 +84,10 @@ class ServerConversation {
   ClientEvent on_request(const rtmp::Message& message, const rtmp::Command& command);
   ClientEvent fail(std::string reason) const;
 
+  const SessionContext& context_;
   SessionIo& io_;
   MessageSink& sink_;
-  const ConnectProfile& profile_;
+  std::unique_ptr<proxy::HeaderParser> proxy_header_;  // while it is read
   std::unique_ptr<rtmp::ServerHandshake> handshake_;
   std::optional<rtmp::MessageAssembler> assembler_;
   LegControl control_;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/cidr.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 
@@ -30,6 +31,8 @@ struct RtmpSessionConfig {
   Duration dial_timeout = std::chrono::seconds(1);
   /// Replace swfUrl of a publisher's connect by `weir:<forwarder>/<session>/<epoch>`.
   bool origin_tag = true;
+  /// Peers whose PROXY header names the client; a header is not required of them.
+  std::vector<Cidr> proxy_protocol_from;
   ConnectProfile connect_profile;
 };
 
@@ -37,7 +40,7 @@ struct RtmpSessionConfig {
 struct SessionIdentity {
   ForwarderId forwarder;
   SessionId session;  ///< unique across restarts of the forwarder
-  std::string client_address;
+  std::string client_address;  ///< `address:port`; a PROXY header's once that is read
   WallTime connected_at{};
 };
 

@@ -141,6 +141,7 @@ void RelayHarness::start(bool handshake) {
   if (!handshake) return;
   client_handshake_.emplace();
   std::vector<std::uint8_t> opening;
+  opening.assign(preamble.begin(), preamble.end());
   client_handshake_->start(random, opening);
   client.out.insert(client.out.begin(), opening.begin(), opening.end());
   pump();

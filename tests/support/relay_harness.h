@@ -112,6 +112,7 @@ class RelayHarness {
   ScriptedEnd client;
   ScriptedEnd origin;  ///< of the present leg
   OriginScript script;
+  std::string preamble;  ///< in front of the client's handshake: what a balancer adds
   std::unique_ptr<relay::RtmpSession> session;
   StreamKey stream;  ///< vhost/live/cam
 

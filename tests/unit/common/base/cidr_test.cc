@@ -23,6 +23,7 @@ TEST(IpAddress, AnIPv4ClientOfAnIPv6ListenerIsTheSameClient) {
 TEST(IpAddress, TakesLiteralsOnly) {
   for (const char* text : {"", "localhost", "1.2.3", "1.2.3.4.5", "[::1]", "::1%lo", "1.2.3.4 "})
     EXPECT_FALSE(IpAddress::parse(text).has_value()) << text;
+  EXPECT_FALSE(IpAddress::parse(std::string_view("1.2.3.4\0", 8)).has_value());
 }
 
 TEST(IpAddress, ComesFromASocketAddress) {
