@@ -3,7 +3,8 @@
 //
 // Purpose: views of the receive buffer and copies of what the session made up, in order. Pieces
 // that touch are joined, so a relay that passes a read on bit by bit still sends one piece.
-// Threading: the worker's thread; two per worker (client and origin leg), reused by every session.
+// Threading: the worker's thread; one per worker and leg (the client's, the origin's,
+// further origins' on demand), reused by every session.
 // Lifetime: the content is valid until clear().
 
 #include <cstddef>

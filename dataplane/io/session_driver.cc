@@ -20,6 +20,16 @@ using relay::CloseMode;
 using relay::Leg;
 using relay::LegEnd;
 
+/// Not those that are dialled for the first time meanwhile.
+template <class F>
+void SessionDriver::for_each_leg(F&& visit) {
+  visit(client_);
+  visit(origin_);
+  if (!further_) return;
+  for (const auto& leg : *further_)
+    if (leg) visit(*leg);
+}
+
 SessionDriver::SessionDriver(WorkerContext& context, int client_fd)
     : context_(context), client_(*this, Leg::kClient), origin_(*this, Leg::kOrigin) {
   client_.fd = client_fd;
@@ -31,12 +41,12 @@ SessionDriver::SessionDriver(WorkerContext& context, int client_fd)
 }
 
 SessionDriver::~SessionDriver() {
-  if (lookup_ != 0) context_.lookup->cancel(lookup_);
   context_.timers.cancel(*this);
   if (scheduled_) std::erase(context_.scheduled, this);
-  for (LegSocket* leg : {&client_, &origin_}) {
-    if (leg->fd >= 0) close_with_reset(leg->fd);
-  }
+  for_each_leg([this](LegSocket& leg) {
+    if (leg.lookup != 0) context_.lookup->cancel(leg.lookup);
+    if (leg.fd >= 0) close_with_reset(leg.fd);
+  });
   (link.previous != nullptr ? link.previous->link.next : context_.drivers) = link.next;
   if (link.next != nullptr) link.next->link.previous = link.previous;
   drop(context_.stats.open_sessions);
@@ -62,20 +72,57 @@ void SessionDriver::abort(std::string_view reason) {
   if (!in_call_) settle();
 }
 
-std::size_t SessionDriver::queued(Leg leg) const {
-  const LegSocket& s = socket(leg);
-  return s.queue ? s.queue->size() : 0;
+// --- legs
+
+SessionDriver::LegSocket* SessionDriver::find(Leg leg) {
+  if (leg == Leg::kClient) return &client_;
+  if (leg == Leg::kOrigin) return &origin_;
+  return further_ ? (*further_)[relay::origin_index(leg) - 1U].get() : nullptr;
+}
+
+SessionDriver::LegSocket& SessionDriver::socket_for_dial(Leg leg) {
+  WEIR_ASSERT(leg != Leg::kClient && relay::origin_index(leg) < relay::kOriginLegsMax);
+  if (LegSocket* present = find(leg)) return *present;
+  if (!further_) further_ = std::make_unique<FurtherLegs>();
+  auto& place = (*further_)[relay::origin_index(leg) - 1U];
+  place = std::make_unique<LegSocket>(*this, leg);
+  return *place;
+}
+
+Outbox& SessionDriver::outbox(const LegSocket& leg) {
+  if (leg.is_client()) return context_.client_outbox;
+  if (leg.name == Leg::kOrigin) return context_.origin_outbox;
+  const std::size_t index = relay::origin_index(leg.name) - 1U;
+  if (index >= context_.further_outboxes.size()) context_.further_outboxes.resize(index + 1);
+  auto& place = context_.further_outboxes[index];
+  if (!place) place = std::make_unique<Outbox>();
+  return *place;
+}
+
+std::size_t SessionDriver::queued_for_client() const {
+  return client_.queue ? client_.queue->size() : 0;
+}
+
+std::size_t SessionDriver::queued_for_origins() const {
+  std::size_t bytes = origin_.queue ? origin_.queue->size() : 0;
+  if (!further_) return bytes;
+  for (const auto& leg : *further_) bytes += leg && leg->queue ? leg->queue->size() : 0;
+  return bytes;
 }
 
 void SessionDriver::check_progress(MonotonicTime now) {
   if (over()) return;
-  if (!client_.congested && !origin_.congested) {
-    congested_since_.reset();
-  } else if (!congested_since_) {
+  LegSocket* slow = nullptr;
+  for_each_leg([&](LegSocket& leg) {
+    if (leg.congested && slow == nullptr) slow = &leg;
+  });
+  if (slow == nullptr) {
+    congested_since_ = MonotonicTime::max();
+  } else if (congested_since_ == MonotonicTime::max()) {
     congested_since_ = now;
-  } else if (now - *congested_since_ > kCongestedMax) {
+  } else if (now - congested_since_ > kCongestedMax) {
     bump(context_.stats.too_slow);
-    leg_ended(client_.congested ? client_ : origin_, LegEnd::kTimedOut);
+    leg_ended(*slow, LegEnd::kTimedOut);
   }
 }
 
@@ -91,8 +138,7 @@ void SessionDriver::call(F&& session_call) {
 }
 
 void SessionDriver::settle() {
-  send_outbox(client_);
-  send_outbox(origin_);
+  for_each_leg([this](LegSocket& leg) { send_outbox(leg); });
   if (finishing_) end();
 }
 
@@ -106,15 +152,16 @@ void SessionDriver::schedule() {
 void SessionDriver::run_scheduled() {
   scheduled_ = false;
   if (over()) return;
-  if (dial_end_) {
-    const LegEnd end = *std::exchange(dial_end_, std::nullopt);
-    call([&](relay::RelaySession& s) { s.on_leg_closed(Leg::kOrigin, end, context_.clock.now()); });
-  }
-  for (LegSocket* leg : {&client_, &origin_}) {
+  for_each_leg([this](LegSocket& leg) {
+    if (over() || !leg.dial_end) return;
+    const LegEnd end = *std::exchange(leg.dial_end, std::nullopt);
+    call([&](relay::RelaySession& s) { s.on_leg_closed(leg.name, end, context_.clock.now()); });
+  });
+  for_each_leg([this](LegSocket& leg) {
     if (over()) return;
-    flush_queue(*leg);
-    pump(*leg);
-  }
+    flush_queue(leg);
+    pump(leg);
+  });
   if (!over() && finishing_) end();
 }
 
@@ -125,9 +172,10 @@ void SessionDriver::end() {
   const CloseMode mode = aborting_ ? CloseMode::kAbort : CloseMode::kFlush;
   session_.reset();
   context_.timers.cancel(*this);
-  drop_origin_dial();
-  release_leg(client_, mode);
-  release_leg(origin_, mode);
+  for_each_leg([&](LegSocket& leg) {
+    drop_dial(leg);
+    release_leg(leg, mode);
+  });
   context_.finished.emplace_back(this);
   context_.post_work();
 }
@@ -152,29 +200,30 @@ void SessionDriver::release_leg(LegSocket& leg, CloseMode mode) {
 
 void SessionDriver::send_view(Leg leg, std::span<const std::uint8_t> bytes) {
   WEIR_ASSERT(in_call_);
-  if (!finishing_ && socket(leg).fd >= 0) outbox(socket(leg)).add_view(bytes);
+  const LegSocket* target = find(leg);
+  if (!finishing_ && target != nullptr && target->fd >= 0) outbox(*target).add_view(bytes);
 }
 
 void SessionDriver::send_copy(Leg leg, std::span<const std::uint8_t> bytes) {
-  LegSocket& target = socket(leg);
-  const bool usable = target.fd >= 0 || (leg == Leg::kOrigin && lookup_ != 0);
+  LegSocket* target = find(leg);
+  const bool usable = target != nullptr && (target->fd >= 0 || target->lookup != 0);
   if (finishing_ || !usable || bytes.empty()) return;
-  if (in_call_ && target.fd >= 0) {
-    outbox(target).add_copy(bytes);
+  if (in_call_ && target->fd >= 0) {
+    outbox(*target).add_copy(bytes);
     return;
   }
-  enqueue(target, bytes);
+  enqueue(*target, bytes);
   schedule();
 }
 
 void SessionDriver::close(Leg leg, CloseMode mode) {
-  LegSocket& target = socket(leg);
-  if (finishing_) return;
-  if (in_call_) send_outbox(target);
-  if (leg == Leg::kOrigin) drop_origin_dial();
-  const bool was_congested = target.congested;
-  release_leg(target, mode);
-  // The other leg may have been waiting for this one.
+  LegSocket* target = find(leg);
+  if (finishing_ || target == nullptr) return;
+  if (in_call_) send_outbox(*target);
+  drop_dial(*target);
+  const bool was_congested = target->congested;
+  release_leg(*target, mode);
+  // Another leg may have been waiting for this one.
   if (was_congested) schedule();
 }
 
@@ -211,7 +260,7 @@ void SessionDriver::leg_events(LegSocket& leg, std::uint32_t events) {
   if ((events & EPOLLOUT) != 0) {
     flush_queue(leg);
     if (over()) return;
-    pump(other(leg));
+    pump_held_back_by(leg);
     if (over()) return;
     pump(leg);
     if (over()) return;
@@ -234,7 +283,7 @@ void SessionDriver::connect_settled(LegSocket& leg) {
     if (::getpeername(leg.fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) return;
     leg.connecting = false;
     bump(context_.stats.dials_connected);
-    call([this](relay::RelaySession& s) { s.on_origin_connected(context_.clock.now()); });
+    call([&](relay::RelaySession& s) { s.on_origin_connected(leg.name, context_.clock.now()); });
     return;
   }
   leg_ended(leg, leg_end_of(error));
@@ -243,7 +292,20 @@ void SessionDriver::connect_settled(LegSocket& leg) {
 /// Where the leg's bytes go, or the answers to them, is more than a peer that reads would leave.
 /// Answers count for clients only: an origin's end must be noticed however slowly it reads.
 bool SessionDriver::held_back(const LegSocket& leg) {
-  return other(leg).congested || (&leg == &client_ && client_.congested);
+  if (client_.congested) return true;
+  if (!leg.is_client()) return false;
+  if (origin_.congested) return true;
+  return further_ && std::ranges::any_of(*further_, [](const auto& further) {
+           return further && further->congested;
+         });
+}
+
+/// The legs whose bytes go to this one.
+void SessionDriver::pump_held_back_by(const LegSocket& leg) {
+  if (!leg.is_client()) return pump(client_);
+  for_each_leg([this](LegSocket& origin) {
+    if (!over() && !origin.is_client()) pump(origin);
+  });
 }
 
 /// Reads while there is something, the peers keep up, and it is still this session's turn.
@@ -283,8 +345,7 @@ bool SessionDriver::read_once(LegSocket& leg) {
   // A short read has drained the socket, and whatever comes later is a new edge (epoll(7)); unless
   // the peer's end was in the same edge.
   if (static_cast<std::size_t>(count) < kReceiveBufferBytes && !leg.hung_up) leg.readable = false;
-  bump(leg.name == Leg::kClient ? context_.stats.bytes_from_client
-                                : context_.stats.bytes_from_origin,
+  bump(leg.is_client() ? context_.stats.bytes_from_client : context_.stats.bytes_from_origin,
        static_cast<std::uint64_t>(count));
   const std::span<const std::uint8_t> bytes(buffer, static_cast<std::size_t>(count));
   const Leg name = leg.name;

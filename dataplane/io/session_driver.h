@@ -1,16 +1,17 @@
 #pragma once
-// SessionDriver: the two sockets and the one timer of a session. The only implementation of
-// SessionIo.
+// SessionDriver: the sockets and the one timer of a session. The only implementation of SessionIo.
 //
 // Purpose: moves bytes between sockets and a sans-IO session. Reads into the worker's one buffer
 // when a socket is readable, sends what one call of the session asked for with one sendmsg() per
-// leg, queues only what a socket does not take, and stops reading one leg while the other is
-// congested, and a client also while it does not read what it was sent itself. Order of a turn:
-// call the session -> send -> carry out finish(). close() and dial() act at once, so that sends
-// before and after them go to the right socket; they never call back into the session. Threading:
+// leg, queues only what a socket does not take, stops reading the client while an origin is
+// congested, and every leg while the client is. Order of a turn: call the session -> send -> carry
+// out finish(). close() and dial() act at once, so that sends before and after them go to the right
+// socket; they never call back into the session. Origin legs beyond the first are allocated when
+// they are dialled, and stay until the end, because an event of the batch may name them. Threading:
 // the worker's thread. Lifetime: owned by the worker; ends itself through finish(), always from
 // work that no event of the running batch can still name (WorkerContext::finished).
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -45,15 +46,16 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   /// Work that was left for a posted turn.
   void run_scheduled();
 
-  /// Unsent bytes for the client or the origin.
-  std::size_t queued(relay::Leg leg) const;
+  /// Unsent bytes for the client, and for all origins together.
+  std::size_t queued_for_client() const;
+  std::size_t queued_for_origins() const;
   /// Gives up a leg that has been congested for too long.
   void check_progress(MonotonicTime now);
 
   // relay::SessionIo
   void send_view(relay::Leg leg, std::span<const std::uint8_t> bytes) override;
   void send_copy(relay::Leg leg, std::span<const std::uint8_t> bytes) override;
-  void dial(std::string_view endpoint) override;
+  void dial(relay::Leg leg, std::string_view endpoint) override;
   void close(relay::Leg leg, relay::CloseMode mode) override;
   void wake_at(std::optional<MonotonicTime> when) override;
   bool client_is(std::string_view address) override;
@@ -68,31 +70,36 @@ class SessionDriver final : public relay::SessionIo, private Timer {
     LegSocket(SessionDriver& driver, relay::Leg leg) : owner(driver), name(leg) {}
     void on_events(std::uint32_t events) override { owner.leg_events(*this, events); }
 
+    bool is_client() const { return name == relay::Leg::kClient; }
+
     SessionDriver& owner;
     std::unique_ptr<SendQueue> queue;  ///< only while something waits
+    std::uint64_t lookup = 0;          ///< of the endpoint, under way; 0 = none
     int fd = -1;
     relay::Leg name;
     std::uint8_t quick_acks = kQuickAckReads;  ///< reads still acknowledged at once
     bool readable = false;                     ///< an edge was seen and not drained yet
     bool hung_up = false;                      ///< the peer's end is behind what can be read
     bool connecting = false;
-    bool read_ended = false;    ///< FIN or error was told to the session
-    bool write_broken = false;  ///< output is dropped; the end will be read
-    bool congested = false;     ///< above its high mark, not yet below the low one
+    bool read_ended = false;                ///< FIN or error was told to the session
+    bool write_broken = false;              ///< output is dropped; the end will be read
+    bool congested = false;                 ///< above its high mark, not yet below the low one
+    std::optional<relay::LegEnd> dial_end;  ///< a dial failed at once: to be told in a posted turn
   };
+  /// Origin legs beyond the first, by number; empty where none was dialled yet.
+  using FurtherLegs = std::array<std::unique_ptr<LegSocket>, relay::kOriginLegsMax - 1>;
 
-  LegSocket& socket(relay::Leg leg) { return leg == relay::Leg::kClient ? client_ : origin_; }
-  const LegSocket& socket(relay::Leg leg) const {
-    return leg == relay::Leg::kClient ? client_ : origin_;
-  }
-  LegSocket& other(const LegSocket& leg) { return &leg == &client_ ? origin_ : client_; }
-  Outbox& outbox(const LegSocket& leg) {
-    return leg.name == relay::Leg::kClient ? context_.client_outbox : context_.origin_outbox;
-  }
+  /// Null: an origin leg that was never dialled.
+  LegSocket* find(relay::Leg leg);
+  LegSocket& socket_for_dial(relay::Leg leg);
+  Outbox& outbox(const LegSocket& leg);
+  template <class F>
+  void for_each_leg(F&& visit);
   bool over() const { return session_ == nullptr; }
 
   void leg_events(LegSocket& leg, std::uint32_t events);
   void pump(LegSocket& leg);
+  void pump_held_back_by(const LegSocket& leg);
   bool held_back(const LegSocket& leg);
   bool read_once(LegSocket& leg);
   void connect_settled(LegSocket& leg);
@@ -106,10 +113,10 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   void enqueue(LegSocket& leg, std::span<const std::uint8_t> bytes);
   void flush_queue(LegSocket& leg);
   void update_congestion(LegSocket& leg);
-  void start_connect(const SocketAddress& address);
-  void looked_up(Result<SocketAddress> address);
-  void dial_failed(relay::LegEnd end);
-  void drop_origin_dial();
+  void start_connect(LegSocket& leg, const SocketAddress& address);
+  void looked_up(LegSocket& leg, Result<SocketAddress> address);
+  void dial_failed(LegSocket& leg, relay::LegEnd end);
+  void drop_dial(LegSocket& leg);
   void release_leg(LegSocket& leg, relay::CloseMode mode);
   void schedule();
   void end();
@@ -118,9 +125,8 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   std::unique_ptr<relay::RelaySession> session_;  ///< empty once finished
   LegSocket client_;
   LegSocket origin_;
-  std::uint64_t lookup_ = 0;  ///< under way; 0 = none
-  std::optional<MonotonicTime> congested_since_;
-  std::optional<relay::LegEnd> dial_end_;  ///< a dial failed at once: to be told in a posted turn
+  std::unique_ptr<FurtherLegs> further_;
+  MonotonicTime congested_since_ = MonotonicTime::max();  ///< max = no leg is
   bool identified_ = false;
   bool in_call_ = false;
   bool scheduled_ = false;

@@ -1,4 +1,4 @@
-// SessionDriver: dialling the origin. A failure is told in a posted turn, never inside dial().
+// SessionDriver: dialling an origin. A failure is told in a posted turn, never inside dial().
 
 #include <cerrno>
 #include <utility>
@@ -16,65 +16,66 @@ using relay::CloseMode;
 using relay::Leg;
 using relay::LegEnd;
 
-void SessionDriver::dial(std::string_view endpoint) {
+void SessionDriver::dial(Leg leg, std::string_view endpoint) {
   if (finishing_) return;
-  if (origin_.fd >= 0 || lookup_ != 0) close(Leg::kOrigin, CloseMode::kAbort);
+  LegSocket& target = socket_for_dial(leg);
+  if (target.fd >= 0 || target.lookup != 0) close(leg, CloseMode::kAbort);
   bump(context_.stats.dials);
-  const auto target = parse_host_port(endpoint);
-  if (!target) {
-    dial_failed(LegEnd::kUnreachable);
+  const auto address = parse_host_port(endpoint);
+  if (!address) {
+    dial_failed(target, LegEnd::kUnreachable);
     return;
   }
-  if (const auto address = literal_address(target->host, target->port)) {
-    start_connect(*address);
+  if (const auto literal = literal_address(address->host, address->port)) {
+    start_connect(target, *literal);
     return;
   }
-  lookup_ = context_.lookup->start(target->host, target->port, [this](Result<SocketAddress> found) {
-    looked_up(std::move(found));
-  });
-  if (lookup_ == 0) dial_failed(LegEnd::kNoResources);
+  target.lookup = context_.lookup->start(
+      address->host, address->port,
+      [this, &target](Result<SocketAddress> found) { looked_up(target, std::move(found)); });
+  if (target.lookup == 0) dial_failed(target, LegEnd::kNoResources);
 }
 
-void SessionDriver::looked_up(Result<SocketAddress> address) {
-  lookup_ = 0;
+void SessionDriver::looked_up(LegSocket& leg, Result<SocketAddress> address) {
+  leg.lookup = 0;
   if (over()) return;
   if (address) {
-    start_connect(*address);
+    start_connect(leg, *address);
   } else {
-    dial_failed(LegEnd::kUnreachable);
+    dial_failed(leg, LegEnd::kUnreachable);
   }
 }
 
-void SessionDriver::start_connect(const SocketAddress& address) {
+void SessionDriver::start_connect(LegSocket& leg, const SocketAddress& address) {
   const int fd = open_stream_socket(address.family());
   if (fd < 0) {
-    dial_failed(leg_end_of(errno));
+    dial_failed(leg, leg_end_of(errno));
     return;
   }
   set_relay_options(fd, kOriginUserTimeout);
   const int result =
       ::connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.size);
-  if ((result != 0 && errno != EINPROGRESS) || !context_.poller.add_socket(fd, origin_)) {
+  if ((result != 0 && errno != EINPROGRESS) || !context_.poller.add_socket(fd, leg)) {
     const LegEnd end = leg_end_of(errno);
     ::close(fd);
-    dial_failed(end);
+    dial_failed(leg, end);
     return;
   }
-  origin_.fd = fd;
+  leg.fd = fd;
   // Also when connect() succeeded at once: the edge that add_socket() reports makes it known.
-  origin_.connecting = true;
+  leg.connecting = true;
 }
 
-void SessionDriver::dial_failed(LegEnd end) {
-  origin_.queue.reset();
-  dial_end_ = end;
+void SessionDriver::dial_failed(LegSocket& leg, LegEnd end) {
+  leg.queue.reset();
+  leg.dial_end = end;
   schedule();
 }
 
-void SessionDriver::drop_origin_dial() {
-  if (lookup_ != 0) context_.lookup->cancel(std::exchange(lookup_, 0));
-  dial_end_.reset();
-  if (origin_.fd < 0) origin_.queue.reset();
+void SessionDriver::drop_dial(LegSocket& leg) {
+  if (leg.lookup != 0) context_.lookup->cancel(std::exchange(leg.lookup, 0));
+  leg.dial_end.reset();
+  if (leg.fd < 0) leg.queue.reset();
 }
 
 }  // namespace weir::io

@@ -82,7 +82,7 @@ void SessionDriver::update_congestion(LegSocket& leg) {
     bump(context_.stats.congested);
   } else if (leg.congested && leg.queue->size() <= kQueueLowMark) {
     leg.congested = false;
-    congested_since_.reset();
+    congested_since_ = MonotonicTime::max();
   }
 }
 

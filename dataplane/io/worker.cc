@@ -173,11 +173,11 @@ void Worker::State::shed() {
   std::size_t player_bytes = kQueueLowMark;
   std::size_t publisher_bytes = kQueueLowMark;
   for (SessionDriver* driver = context.drivers; driver != nullptr; driver = driver->link.next) {
-    if (const auto bytes = driver->queued(relay::Leg::kClient); bytes > player_bytes) {
+    if (const auto bytes = driver->queued_for_client(); bytes > player_bytes) {
       player_bytes = bytes;
       largest_player = driver;
     }
-    if (const auto bytes = driver->queued(relay::Leg::kOrigin); bytes > publisher_bytes) {
+    if (const auto bytes = driver->queued_for_origins(); bytes > publisher_bytes) {
       publisher_bytes = bytes;
       largest_publisher = driver;
     }

@@ -51,6 +51,7 @@ struct WorkerContext {
   TimerHeap timers;
   Outbox client_outbox;
   Outbox origin_outbox;
+  std::vector<std::unique_ptr<Outbox>> further_outboxes;  ///< of origin legs beyond the first
   WorkerStats stats;
   std::unique_ptr<std::uint8_t[]> receive_buffer =
       std::make_unique_for_overwrite<std::uint8_t[]>(kReceiveBufferBytes);

@@ -16,6 +16,11 @@ using rtmp::EncodedChunkHeader;
 using rtmp::MessageHeader;
 using rtmp::MessageType;
 
+/// An output beyond the first.
+struct ChunkSplice::FurtherOutput : OutputState {
+  std::vector<Belief> beliefs;  // by decoder slot, as far as one was used
+};
+
 /// Joins neighbouring views of the input into one send.
 class ChunkSplice::Run {
  public:
@@ -25,63 +30,111 @@ class ChunkSplice::Run {
 
   /// Bytes of the source, unchanged. Those that lie in the decoder (headers across inputs) are
   /// copied.
-  void relay(const ChunkEvent& event) {
+  void relay(const ChunkEvent& event, OutputIndex output) {
     if (!event.in_input) {
-      copy(event.bytes);
-    } else if (!bytes_.empty() && bytes_.data() + bytes_.size() == event.bytes.data()) {
+      copy(event.bytes, output);
+    } else if (bytes_.data() + bytes_.size() == event.bytes.data() && output == output_ &&
+               !bytes_.empty()) {
       bytes_ = Bytes(bytes_.data(), bytes_.size() + event.bytes.size());
     } else {
       flush();
       bytes_ = event.bytes;
+      output_ = output;
     }
   }
 
-  void copy(Bytes bytes) {
+  void copy(Bytes bytes, OutputIndex output) {
     flush();
-    if (!bytes.empty()) handler_.send_copy(bytes);
+    if (!bytes.empty()) handler_.send_copy(output, bytes);
   }
 
   void flush() {
-    if (!bytes_.empty()) handler_.send_view(bytes_);
-    bytes_ = {};
+    if (!bytes_.empty()) handler_.send_view(output_, std::exchange(bytes_, {}));
   }
 
  private:
   SpliceHandler& handler_;
   Bytes bytes_;
+  OutputIndex output_ = 0;
 };
 
 ChunkSplice::ChunkSplice(rtmp::MessageAssembler&& source, const SpliceOutput& output)
-    : output_(output) {
+    : first_{.told = output, .counters = {}} {
   auto parts = std::move(source).release();
   decoder_ = std::move(parts.decoder);
   collector_ = std::move(parts.collector);
   error_ = decoder_.error();
-  receivers_.resize(decoder_.stream_count());
-  for (std::size_t i = 0; i < receivers_.size(); ++i) {
+  slots_.resize(decoder_.stream_count());
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
     const auto slot = static_cast<std::uint8_t>(i);
     const rtmp::ChunkStream& stream = decoder_.stream(slot);
     if (!stream.in_message()) continue;
     const bool control =
         stream.type == MessageType::kSetChunkSize || stream.type == MessageType::kAbort;
     if (control) collector_.forget(slot);
-    receivers_[i].fate = control ? Fate::kControl : Fate::kResume;
+    slots_[i].fate = control ? Fate::kControl : Fate::kResume;
   }
 }
 
-void ChunkSplice::set_output(const SpliceOutput& output) {
-  WEIR_ASSERT(run_ == nullptr);
-  output_ = output;
-  for (Receiver& receiver : receivers_) {
-    const Fate fate = receiver.fate == Fate::kPass ? Fate::kDrop : receiver.fate;
-    receiver = Receiver{.fate = fate};
+ChunkSplice::~ChunkSplice() = default;
+ChunkSplice::ChunkSplice(ChunkSplice&&) noexcept = default;
+ChunkSplice& ChunkSplice::operator=(ChunkSplice&&) noexcept = default;
+
+const ChunkSplice::OutputState& ChunkSplice::further_state(OutputIndex index) const {
+  WEIR_ASSERT(index <= further_.size() && further_[index - 1U]);
+  return *further_[index - 1U];
+}
+
+ChunkSplice::Belief& ChunkSplice::further_belief(std::uint8_t slot, OutputIndex index) {
+  std::vector<Belief>& beliefs = further_[index - 1U]->beliefs;
+  if (slot >= beliefs.size()) beliefs.resize(slot + 1U);
+  return beliefs[slot];
+}
+
+void ChunkSplice::forget_receiver(OutputIndex index) {
+  if (run_ != nullptr) run_->flush();
+  for (Slot& slot : slots_) {
+    if (index == 0) slot.belief = {};
+    if (slot.fate == Fate::kPass && slot.output == index) slot.fate = Fate::kDrop;
   }
-  passing_ = 0;
-  inside_relayed_chunk_ = false;
+  if (open_output_ == index) open_output_ = kNoOutput;
+}
+
+void ChunkSplice::set_output(const SpliceOutput& output, OutputIndex index) {
+  WEIR_ASSERT(index < kSpliceOutputsMax);
+  forget_receiver(index);
+  if (index == 0) {
+    first_.told = output;
+    return;
+  }
+  if (index > further_.size()) further_.resize(index);
+  std::unique_ptr<FurtherOutput>& place = further_[index - 1U];
+  if (!place) place = std::make_unique<FurtherOutput>();
+  place->told = output;
+  place->beliefs = {};
+}
+
+void ChunkSplice::drop_output(OutputIndex index) {
+  forget_receiver(index);
+  std::erase_if(pending_, [&](const Pending& pending) { return pending.output == index; });
+  if (index == 0) {
+    first_ = {};
+    return;
+  }
+  further_[index - 1U].reset();
+  while (!further_.empty() && !further_.back()) further_.pop_back();
+}
+
+void ChunkSplice::rename_stream(std::uint32_t stream_id_to, OutputIndex index) {
+  SpliceOutput& told = state(index).told;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    Belief& believed = belief(static_cast<std::uint8_t>(i), index);
+    if (believed.stream_id == told.stream_id_to) believed.stream_id = stream_id_to;
+  }
+  told.stream_id_to = stream_id_to;
 }
 
 bool ChunkSplice::feed(Bytes input, SpliceHandler& handler) {
-  counters_.bytes_in += input.size();
   Run run(handler);
   run_ = &run;
   if (!pending_.empty()) flush_pending(run);
@@ -103,132 +156,139 @@ bool ChunkSplice::feed(Bytes input, SpliceHandler& handler) {
 }
 
 void ChunkSplice::on_header(const ChunkEvent& event, Run& run) {
-  if (event.slot >= receivers_.size()) {
-    receivers_.reserve(receivers_.size() + 1);
-    receivers_.push_back({});
+  if (event.slot >= slots_.size()) {
+    slots_.reserve(slots_.size() + 1);
+    slots_.push_back({});
   }
-  Receiver& receiver = receivers_[event.slot];
+  const Slot& slot = slots_[event.slot];
   if (event.begins_message) {
     begin_message(event, run);
-  } else if (receiver.fate == Fate::kPass) {
-    pass_continuation(event, receiver, run);
+  } else if (slot.fate == Fate::kPass) {
+    pass_continuation(event, slot.output, run);
   }
-  inside_relayed_chunk_ = receiver.fate == Fate::kPass;
+  open_output_ = slot.fate == Fate::kPass ? slot.output : kNoOutput;
 }
 
 void ChunkSplice::begin_message(const ChunkEvent& event, Run& run) {
-  Receiver& receiver = receivers_[event.slot];
   const MessageHeader header = decoder_.stream(event.slot).header();
+  Slot& slot = slots_[event.slot];
   if (header.type == MessageType::kSetChunkSize || header.type == MessageType::kAbort) {
-    receiver.fate = Fate::kControl;
+    slot.fate = Fate::kControl;
     return;
   }
-  switch (run.handler().on_message(header)) {
+  const SpliceChoice choice = run.handler().on_message(header);
+  switch (choice.action) {
     case SpliceAction::kPass:
-      announce_chunk_size(run);
-      receiver.fate = Fate::kPass;
-      ++passing_;
-      pass_header(event, receiver, run);
+      announce_chunk_size(choice.output, run);
+      slot.fate = Fate::kPass;
+      slot.output = choice.output;
+      pass_header(event, choice.output, run);
       break;
     case SpliceAction::kDrop:
-      receiver.fate = Fate::kDrop;
+      slot.fate = Fate::kDrop;
       break;
     case SpliceAction::kCollect:
-      receiver.fate = Fate::kCollect;
+      slot.fate = Fate::kCollect;
       break;
   }
 }
 
-MessageHeader ChunkSplice::translate(const MessageHeader& header) const {
+MessageHeader ChunkSplice::translate(const MessageHeader& header, const SpliceOutput& output) {
   MessageHeader meant = header;
-  meant.timestamp += output_.time_offset;
-  if (meant.stream_id == output_.stream_id_from) meant.stream_id = output_.stream_id_to;
+  meant.timestamp += output.time_offset;
+  if (meant.stream_id == output.stream_id_from) meant.stream_id = output.stream_id_to;
   return meant;
 }
 
-bool ChunkSplice::passes_verbatim(const ChunkEvent& event, const Receiver& receiver,
+bool ChunkSplice::passes_verbatim(const ChunkEvent& event, const Belief& belief,
                                   const MessageHeader& meant) const {
   const rtmp::ChunkStream& stream = decoder_.stream(event.slot);
   if (event.format == ChunkFormat::kFull) {
     return stream.timestamp == meant.timestamp && stream.stream_id == meant.stream_id;
   }
-  const std::uint32_t delta = meant.timestamp - receiver.timestamp;
-  if (!receiver.known || receiver.stream_id != meant.stream_id || event.repeats_extended) {
+  const std::uint32_t delta = meant.timestamp - belief.timestamp;
+  if (!belief.known || belief.stream_id != meant.stream_id || event.repeats_extended) {
     return false;
   }
-  const bool same_kind = receiver.length == meant.length && receiver.type == meant.type;
+  const bool same_kind = belief.length == meant.length && belief.type == meant.type;
   switch (event.format) {
     case ChunkFormat::kSameStream:
       return stream.field == delta;
     case ChunkFormat::kDeltaOnly:
       return stream.field == delta && same_kind;
     default:
-      return same_kind && receiver.delta_known && receiver.delta == delta;
+      return same_kind && belief.delta_known && belief.delta == delta;
   }
 }
 
-void ChunkSplice::pass_header(const ChunkEvent& event, Receiver& receiver, Run& run) {
+void ChunkSplice::pass_header(const ChunkEvent& event, OutputIndex index, Run& run) {
   const rtmp::ChunkStream& stream = decoder_.stream(event.slot);
-  const MessageHeader meant = translate(stream.header());
-  const std::uint32_t delta = meant.timestamp - receiver.timestamp;
+  OutputState& output = state(index);
+  Belief& believed = belief(event.slot, index);
+  const MessageHeader meant = translate(stream.header(), output.told);
+  const std::uint32_t delta = meant.timestamp - believed.timestamp;
 
   ChunkFormat format = event.format;
-  if (passes_verbatim(event, receiver, meant)) {
-    run.relay(event);
+  if (passes_verbatim(event, believed, meant)) {
+    run.relay(event, index);
   } else {
-    ++counters_.rewritten;
+    ++output.counters.rewritten;
     // Semi: all the receiver lacks is the delta. Dirty: everything.
-    const bool semi = event.format == ChunkFormat::kNone && receiver.known &&
-                      receiver.length == meant.length && receiver.type == meant.type &&
-                      receiver.stream_id == meant.stream_id && delta < rtmp::kTimestampEscape;
+    const bool semi = event.format == ChunkFormat::kNone && believed.known &&
+                      believed.length == meant.length && believed.type == meant.type &&
+                      believed.stream_id == meant.stream_id && delta < rtmp::kTimestampEscape;
     format = semi ? ChunkFormat::kDeltaOnly : ChunkFormat::kFull;
-    run.copy(EncodedChunkHeader::begin(format, meant, semi ? delta : meant.timestamp).bytes());
+    run.copy(EncodedChunkHeader::begin(format, meant, semi ? delta : meant.timestamp).bytes(),
+             index);
   }
 
   if (format == ChunkFormat::kFull) {
-    receiver.field = meant.timestamp;
+    believed.field = meant.timestamp;
     // What a format 3 message would add now is where dialects differ.
-    receiver.delta_known = false;
+    believed.delta_known = false;
   } else if (format != ChunkFormat::kNone) {
-    receiver.field = delta;
-    receiver.delta = delta;
-    receiver.delta_known = true;
+    believed.field = delta;
+    believed.delta = delta;
+    believed.delta_known = true;
   }
-  receiver.extended = receiver.field >= rtmp::kTimestampEscape;
-  receiver.known = true;
-  receiver.timestamp = meant.timestamp;
-  receiver.length = meant.length;
-  receiver.type = meant.type;
-  receiver.stream_id = meant.stream_id;
+  believed.extended = believed.field >= rtmp::kTimestampEscape;
+  believed.known = true;
+  believed.timestamp = meant.timestamp;
+  believed.length = meant.length;
+  believed.type = meant.type;
+  believed.stream_id = meant.stream_id;
 }
 
-void ChunkSplice::pass_continuation(const ChunkEvent& event, const Receiver& receiver, Run& run) {
-  announce_chunk_size(run);
+void ChunkSplice::pass_continuation(const ChunkEvent& event, OutputIndex index, Run& run) {
+  announce_chunk_size(index, run);
   const rtmp::ChunkStream& stream = decoder_.stream(event.slot);
-  const bool agrees = event.repeats_extended == receiver.extended &&
-                      (!receiver.extended || stream.field == receiver.field);
+  const Belief& believed = belief(event.slot, index);
+  const bool agrees = event.repeats_extended == believed.extended &&
+                      (!believed.extended || stream.field == believed.field);
   if (agrees) {
-    run.relay(event);
+    run.relay(event, index);
     return;
   }
-  ++counters_.rewritten;
-  run.copy(EncodedChunkHeader::continuation(stream.id, receiver.extended, receiver.field).bytes());
+  ++state(index).counters.rewritten;
+  run.copy(EncodedChunkHeader::continuation(stream.id, believed.extended, believed.field).bytes(),
+           index);
 }
 
 void ChunkSplice::on_payload(const ChunkEvent& event, Run& run) {
-  Receiver& receiver = receivers_[event.slot];
-  switch (receiver.fate) {
+  Slot& slot = slots_[event.slot];
+  switch (slot.fate) {
     case Fate::kPass: {
-      run.relay(event);
+      const OutputIndex index = slot.output;
+      run.relay(event, index);
       const rtmp::ChunkStream& stream = decoder_.stream(event.slot);
+      SpliceCounters& counters = state(index).counters;
       const bool media = rtmp::is_media(stream.type);
-      if (media) counters_.media_bytes += event.bytes.size();
-      if (event.ends_chunk) inside_relayed_chunk_ = false;
+      if (media) counters.media_bytes += event.bytes.size();
+      if (event.ends_chunk) open_output_ = kNoOutput;
       if (!event.ends_message) break;
-      --passing_;
-      receiver.fate = Fate::kNone;
-      if (media) ++counters_.media_messages;
-      run.handler().on_passed(stream.header(), stream.first_bytes());
+      slot.fate = Fate::kNone;
+      if (media) ++counters.media_messages;
+      run.handler().on_passed(index, stream.header(), stream.first_bytes());
       break;
     }
     case Fate::kCollect:
@@ -237,23 +297,22 @@ void ChunkSplice::on_payload(const ChunkEvent& event, Run& run) {
       break;
     case Fate::kControl:
       if (!event.ends_message) break;
-      receiver.fate = Fate::kNone;
+      slot.fate = Fate::kNone;
       end_abort(run);
       break;
     case Fate::kDrop:
     case Fate::kNone:
-      if (event.ends_message) receiver.fate = Fate::kNone;
+      if (event.ends_message) slot.fate = Fate::kNone;
       break;
   }
   if (event.ends_chunk && !pending_.empty()) flush_pending(run);
 }
 
 void ChunkSplice::collect(const ChunkEvent& event, Run& run) {
-  Receiver& receiver = receivers_[event.slot];
   const MessageHeader header = decoder_.stream(event.slot).header();
   const bool whole = event.ends_message && !collector_.has(event.slot);
   if (whole) {
-    end_collected({header, event.bytes}, receiver, run);
+    end_collected({header, event.bytes}, event.slot, run);
     return;
   }
   if (!collector_.append(event.slot, event.bytes)) {
@@ -262,58 +321,61 @@ void ChunkSplice::collect(const ChunkEvent& event, Run& run) {
   }
   if (!event.ends_message) return;
   const std::vector<std::uint8_t> payload = collector_.take(event.slot);
-  end_collected({header, payload}, receiver, run);
+  end_collected({header, payload}, event.slot, run);
 }
 
-void ChunkSplice::end_collected(const rtmp::Message& message, Receiver& receiver, Run& run) {
-  const bool resumed = receiver.fate == Fate::kResume;
-  receiver.fate = Fate::kNone;
+void ChunkSplice::end_collected(const rtmp::Message& message, std::uint8_t slot, Run& run) {
+  const bool resumed = slots_[slot].fate == Fate::kResume;
+  slots_[slot].fate = Fate::kNone;
   SpliceHandler& handler = run.handler();
-  const SpliceAction action = resumed ? handler.on_message(message.header) : SpliceAction::kCollect;
-  if (action == SpliceAction::kCollect) {
+  const SpliceChoice choice =
+      resumed ? handler.on_message(message.header) : SpliceChoice(SpliceAction::kCollect);
+  if (choice.action == SpliceAction::kCollect) {
     handler.on_collected(message);
-  } else if (action == SpliceAction::kPass) {
-    write_own(translate(message.header), message.payload, handler);
+  } else if (choice.action == SpliceAction::kPass) {
+    OutputState& output = state(choice.output);
+    write_own(translate(message.header, output.told), message.payload, choice.output, handler);
     if (rtmp::is_media(message.header.type)) {
-      counters_.media_bytes += message.payload.size();
-      ++counters_.media_messages;
+      output.counters.media_bytes += message.payload.size();
+      ++output.counters.media_messages;
     }
     const std::size_t kept = std::min(message.payload.size(), rtmp::kFirstBytes);
-    handler.on_passed(message.header, message.payload.first(kept));
+    handler.on_passed(choice.output, message.header, message.payload.first(kept));
   }
 }
 
 void ChunkSplice::end_abort(Run& run) {
-  const int slot = decoder_.aborted_slot();
-  if (slot < 0) return;
-  Receiver& receiver = receivers_[static_cast<std::size_t>(slot)];
-  const Fate fate = std::exchange(receiver.fate, Fate::kNone);
-  collector_.forget(static_cast<std::uint8_t>(slot));
+  const int found = decoder_.aborted_slot();
+  if (found < 0) return;
+  const auto aborted = static_cast<std::uint8_t>(found);
+  Slot& slot = slots_[aborted];
+  const Fate fate = std::exchange(slot.fate, Fate::kNone);
+  collector_.forget(aborted);
   if (fate != Fate::kPass) return;
-  --passing_;
-  receiver.known = false;
-  write_control(rtmp::abort_message(decoder_.stream(static_cast<std::uint8_t>(slot)).id), run);
+  belief(aborted, slot.output).known = false;
+  write_control(rtmp::abort_message(decoder_.stream(aborted).id), slot.output, run);
 }
 
-void ChunkSplice::announce_chunk_size(Run& run) {
+void ChunkSplice::announce_chunk_size(OutputIndex index, Run& run) {
   // Chunk borders of both legs coincide here: at a header of the source no relayed chunk is open.
-  if (output_.chunk_size == decoder_.chunk_size()) return;
-  write_control(rtmp::set_chunk_size(decoder_.chunk_size()), run);
-  output_.chunk_size = decoder_.chunk_size();
+  SpliceOutput& told = state(index).told;
+  if (told.chunk_size == decoder_.chunk_size()) return;
+  write_control(rtmp::set_chunk_size(decoder_.chunk_size()), index, run);
+  told.chunk_size = decoder_.chunk_size();
 }
 
-void ChunkSplice::write_control(const rtmp::ControlMessage& message, Run& run) {
+void ChunkSplice::write_control(const rtmp::ControlMessage& message, OutputIndex index, Run& run) {
   MessageHeader header = message.header;
   // A client may have half a message of its own on chunk stream 2. Receivers go by the type, so any
   // other id serves; of 9 one is free, because at most 8 messages are open.
   static_assert(rtmp::kPartialMessagesMax < 9);
-  if (!may_insert(header)) header.chunk_stream = rtmp::kPrivateChunkStream;
-  while (!may_insert(header)) --header.chunk_stream;
-  write_own(header, message.payload(), run.handler());
+  if (!may_insert(header, index)) header.chunk_stream = rtmp::kPrivateChunkStream;
+  while (!may_insert(header, index)) --header.chunk_stream;
+  write_own(header, message.payload(), index, run.handler());
 }
 
 int ChunkSplice::slot_of(std::uint32_t chunk_stream) const {
-  for (std::size_t i = 0; i < receivers_.size(); ++i) {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (decoder_.stream(static_cast<std::uint8_t>(i)).id == chunk_stream) {
       return static_cast<int>(i);
     }
@@ -321,47 +383,67 @@ int ChunkSplice::slot_of(std::uint32_t chunk_stream) const {
   return -1;
 }
 
-bool ChunkSplice::may_insert(const MessageHeader& header) const {
-  if (inside_relayed_chunk_) return false;
-  const int slot = slot_of(header.chunk_stream);
-  return slot < 0 || receivers_[static_cast<std::size_t>(slot)].fate != Fate::kPass;
+bool ChunkSplice::between_messages(OutputIndex index) const {
+  return std::ranges::none_of(
+      slots_, [&](const Slot& slot) { return slot.fate == Fate::kPass && slot.output == index; });
 }
 
-bool ChunkSplice::insert(const MessageHeader& header, Bytes payload, SpliceHandler& handler) {
+bool ChunkSplice::may_insert(const MessageHeader& header, OutputIndex index) const {
+  if (open_output_ == index) return false;
+  const int found = slot_of(header.chunk_stream);
+  if (found < 0) return true;
+  const Slot& slot = slots_[static_cast<std::size_t>(found)];
+  return slot.fate != Fate::kPass || slot.output != index;
+}
+
+bool ChunkSplice::insert(const MessageHeader& header, Bytes payload, SpliceHandler& handler,
+                         OutputIndex index) {
   WEIR_ASSERT(header.type != MessageType::kSetChunkSize);  // the splice mirrors the source's
-  if (pending_.empty() && may_insert(header)) {
-    write_own(header, payload, handler);
+  std::size_t waiting = 0;
+  std::size_t waiting_bytes = 0;
+  for (const Pending& pending : pending_) {
+    if (pending.output != index) continue;
+    ++waiting;
+    waiting_bytes += pending.payload.size();
+  }
+  if (waiting == 0 && may_insert(header, index)) {
+    write_own(header, payload, index, handler);
     return true;
   }
-  if (pending_.size() == kPendingInsertsMax ||
-      payload.size() > kPendingInsertBytesMax - pending_bytes_) {
+  if (waiting == kPendingInsertsMax || payload.size() > kPendingInsertBytesMax - waiting_bytes) {
     return false;
   }
-  pending_.push_back({header, {payload.begin(), payload.end()}});
-  pending_bytes_ += payload.size();
+  pending_.push_back({index, header, {payload.begin(), payload.end()}});
   return true;
 }
 
 void ChunkSplice::flush_pending(Run& run) {
-  while (!pending_.empty() && may_insert(pending_.front().header)) {
-    const Pending next = std::move(pending_.front());
-    pending_.erase(pending_.begin());
-    pending_bytes_ -= next.payload.size();
-    write_own(next.header, next.payload, run.handler());
+  std::uint32_t blocked = 0;  // outputs whose order would be broken, by bit
+  for (std::size_t i = 0; i < pending_.size();) {
+    const OutputIndex index = pending_[i].output;
+    if ((blocked >> index & 1U) != 0 || !may_insert(pending_[i].header, index)) {
+      blocked |= 1U << index;
+      ++i;
+      continue;
+    }
+    const Pending next = std::move(pending_[i]);
+    pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(i));
+    write_own(next.header, next.payload, index, run.handler());
   }
   if (pending_.empty()) pending_ = {};
 }
 
-void ChunkSplice::write_own(const MessageHeader& header, Bytes payload, SpliceHandler& handler) {
+void ChunkSplice::write_own(const MessageHeader& header, Bytes payload, OutputIndex index,
+                            SpliceHandler& handler) {
   std::vector<std::uint8_t> bytes;
-  rtmp::write_message(bytes, header, payload, output_.chunk_size);
+  rtmp::write_message(bytes, header, payload, state(index).told.chunk_size);
   if (run_ != nullptr) {
-    run_->copy(bytes);
+    run_->copy(bytes, index);
   } else {
-    handler.send_copy(bytes);
+    handler.send_copy(index, bytes);
   }
   const int slot = slot_of(header.chunk_stream);
-  if (slot >= 0) receivers_[static_cast<std::size_t>(slot)].known = false;
+  if (slot >= 0) belief(static_cast<std::uint8_t>(slot), index).known = false;
 }
 
 }  // namespace weir::relay

@@ -65,7 +65,7 @@ void ClientConversation::dial(MonotonicTime now) {
   dial_began_ = now;
   deadline_ = now + context_.config.dial_timeout;
   open_ = true;
-  context_.io.dial(route_.rtmp_endpoints[endpoint_]);
+  context_.io.dial(Leg::kOrigin, route_.rtmp_endpoints[endpoint_]);
 }
 
 void ClientConversation::close(CloseMode mode) {

@@ -240,7 +240,7 @@ void PlaySession::on_client_event(const ClientEvent& event) {
 
 // --- From the origin, through the splice ---
 
-SpliceAction PlaySession::on_message(const rtmp::MessageHeader& header) {
+SpliceChoice PlaySession::on_message(const rtmp::MessageHeader& header) {
   if (refusal_) return SpliceAction::kDrop;
   if (rtmp::is_protocol_control(header.type) || rtmp::is_command(header.type))
     return SpliceAction::kCollect;
@@ -324,6 +324,6 @@ void PlaySession::forward(const rtmp::Message& message) {
   client_sink_.send(header, message.payload);
 }
 
-void PlaySession::on_passed(const rtmp::MessageHeader&, rtmp::Bytes) {}
+void PlaySession::on_passed(OutputIndex, const rtmp::MessageHeader&, rtmp::Bytes) {}
 
 }  // namespace weir::relay

@@ -40,11 +40,15 @@ class PlaySession final : public StreamSession, private SpliceHandler {
     kActive,    // media has come
   };
 
-  void send_view(rtmp::Bytes bytes) override { context_.io.send_view(Leg::kClient, bytes); }
-  void send_copy(rtmp::Bytes bytes) override { context_.io.send_copy(Leg::kClient, bytes); }
-  SpliceAction on_message(const rtmp::MessageHeader& header) override;
+  void send_view(OutputIndex, rtmp::Bytes bytes) override {
+    context_.io.send_view(Leg::kClient, bytes);
+  }
+  void send_copy(OutputIndex, rtmp::Bytes bytes) override {
+    context_.io.send_copy(Leg::kClient, bytes);
+  }
+  SpliceChoice on_message(const rtmp::MessageHeader& header) override;
   void on_collected(const rtmp::Message& message) override;
-  void on_passed(const rtmp::MessageHeader& header, rtmp::Bytes first_bytes) override;
+  void on_passed(OutputIndex, const rtmp::MessageHeader& header, rtmp::Bytes first_bytes) override;
 
   void on_origin_event(const OriginEvent& event, MonotonicTime now) override;
   void on_status(const rtmp::Message& message, const rtmp::Command& command);

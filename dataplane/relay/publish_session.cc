@@ -312,14 +312,14 @@ bool PublishSession::origin_listens() const {
   return leg_ && (state_ == State::kActive || state_ == State::kEnding);
 }
 
-void PublishSession::send_view(rtmp::Bytes bytes) {
+void PublishSession::send_view(OutputIndex, rtmp::Bytes bytes) {
   if (origin_listens())
     context_.io.send_view(Leg::kOrigin, bytes);
   else
     keep_early(bytes);
 }
 
-void PublishSession::send_copy(rtmp::Bytes bytes) {
+void PublishSession::send_copy(OutputIndex, rtmp::Bytes bytes) {
   if (origin_listens())
     context_.io.send_copy(Leg::kOrigin, bytes);
   else
@@ -334,7 +334,7 @@ void PublishSession::keep_early(rtmp::Bytes bytes) {
   early_.insert(early_.end(), bytes.begin(), bytes.end());
 }
 
-SpliceAction PublishSession::on_message(const rtmp::MessageHeader& header) {
+SpliceChoice PublishSession::on_message(const rtmp::MessageHeader& header) {
   if (rtmp::is_protocol_control(header.type) || rtmp::is_command(header.type))
     return SpliceAction::kCollect;
   if (state_ == State::kEnding || end_after_feed_) return SpliceAction::kDrop;
@@ -364,6 +364,6 @@ void PublishSession::on_stream_command(const rtmp::Command& command,
   if (ends) end_after_feed_ = "client ended its stream";
 }
 
-void PublishSession::on_passed(const rtmp::MessageHeader&, rtmp::Bytes) {}
+void PublishSession::on_passed(OutputIndex, const rtmp::MessageHeader&, rtmp::Bytes) {}
 
 }  // namespace weir::relay

@@ -47,11 +47,11 @@ class PublishSession final : public StreamSession, private SpliceHandler {
   /// The gaps of the splice as a sink for the origin leg.
   class OriginGaps;
 
-  void send_view(rtmp::Bytes bytes) override;
-  void send_copy(rtmp::Bytes bytes) override;
-  SpliceAction on_message(const rtmp::MessageHeader& header) override;
+  void send_view(OutputIndex, rtmp::Bytes bytes) override;
+  void send_copy(OutputIndex, rtmp::Bytes bytes) override;
+  SpliceChoice on_message(const rtmp::MessageHeader& header) override;
   void on_collected(const rtmp::Message& message) override;
-  void on_passed(const rtmp::MessageHeader& header, rtmp::Bytes first_bytes) override;
+  void on_passed(OutputIndex, const rtmp::MessageHeader& header, rtmp::Bytes first_bytes) override;
 
   void acquire();
   void take_answer(MonotonicTime now);

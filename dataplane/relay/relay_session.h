@@ -1,5 +1,6 @@
 #pragma once
-// RelaySession: one client's use of the forwarder, as a sans-IO state machine over two legs.
+// RelaySession: one client's use of the forwarder, as a sans-IO state machine over the client's leg
+// and one leg per origin that it needs.
 //
 // Purpose: the seam between protocol logic (relay/) and sockets (io/). A session is given bytes,
 // facts and the time; it asks for sends, dials, timers and closes through SessionIo. It knows no
@@ -12,9 +13,9 @@
 //  - send_view(): the bytes stay valid until the function that received them as input returns; the
 //    driver gathers all sends of one call into one sendmsg() per leg, and copies only what the
 //    socket does not take. send_copy(): bytes the session made up; the driver copies them at once.
-//  - While a leg's unsent queue is above its mark the driver stops reading the *other* leg, and for
-//    the client's queue the client, too. So a session never sees backpressure, and its answers to a
-//    client that does not read them are bounded.
+//  - While an origin leg's unsent queue is above its mark the driver stops reading the client, and
+//    while the client's is, it reads no leg. So a session never sees backpressure, and its answers
+//    to a client that does not read them are bounded.
 // Threading: all calls on the worker's thread. Lifetime: the driver owns the session and is its
 // SessionIo, handed to the session's constructor and valid as long as the session lives. After
 // finish() every call is ignored.
@@ -30,7 +31,20 @@
 
 namespace weir::relay {
 
-enum class Leg { kClient, kOrigin };
+/// The client's leg, or one to an origin. Those are numbered, because a client with several message
+/// streams has an origin for each; most have one, kOrigin. origin_leg() names the others.
+enum class Leg : std::uint8_t { kClient = 0, kOrigin = 1 };
+
+inline constexpr std::uint8_t kOriginLegsMax = 8;
+
+/// `index` from 0; origin_leg(0) is kOrigin.
+constexpr Leg origin_leg(std::uint8_t index) {
+  return static_cast<Leg>(static_cast<std::uint8_t>(Leg::kOrigin) + index);
+}
+constexpr std::uint8_t origin_index(Leg leg) {
+  return static_cast<std::uint8_t>(static_cast<std::uint8_t>(leg) -
+                                   static_cast<std::uint8_t>(Leg::kOrigin));
+}
 
 enum class CloseMode {
   kFlush,  ///< send what is queued (bounded time), then FIN
@@ -42,9 +56,9 @@ class SessionIo {
   virtual ~SessionIo() = default;
   virtual void send_view(Leg leg, std::span<const std::uint8_t> bytes) = 0;
   virtual void send_copy(Leg leg, std::span<const std::uint8_t> bytes) = 0;
-  /// Opens the origin leg; answered by on_origin_connected() or on_leg_closed(kOrigin).
-  /// At most one origin leg at a time.
-  virtual void dial(std::string_view endpoint) = 0;
+  /// Opens an origin leg; answered by on_origin_connected() or on_leg_closed(). One that is open
+  /// already is dropped.
+  virtual void dial(Leg leg, std::string_view endpoint) = 0;
   virtual void close(Leg leg, CloseMode mode) = 0;
   /// Replaces the session's one timer; on_timer() is called at or after it. nullopt = none.
   virtual void wake_at(std::optional<MonotonicTime> when) = 0;
@@ -54,11 +68,11 @@ class SessionIo {
   /// The client has said which stream it wants; once. A session that finishes without it counts
   /// against the client's address.
   virtual void identified() = 0;
-  /// The session is over: the driver flushes and closes both legs, then destroys it.
+  /// The session is over: the driver flushes and closes all legs, then destroys it.
   virtual void finish(std::string_view reason) = 0;
 };
 
-enum class LegEnd {
+enum class LegEnd : std::uint8_t {
   kFin,  ///< orderly end
   kReset,
   kRefused,      ///< dial only
@@ -72,7 +86,7 @@ class RelaySession {
   virtual ~RelaySession() = default;
   virtual void on_start(MonotonicTime now) = 0;
   virtual void on_bytes(Leg leg, MonotonicTime now, std::span<const std::uint8_t> bytes) = 0;
-  virtual void on_origin_connected(MonotonicTime now) = 0;
+  virtual void on_origin_connected(Leg leg, MonotonicTime now) = 0;
   virtual void on_leg_closed(Leg leg, LegEnd end, MonotonicTime now) = 0;
   virtual void on_timer(MonotonicTime now) = 0;
   /// The forwarder shuts down: tell the client if the protocol can, then finish().

@@ -74,7 +74,7 @@ void RtmpSession::identified(MonotonicTime now) {
   stream_->start(now);
 }
 
-void RtmpSession::on_origin_connected(MonotonicTime now) {
+void RtmpSession::on_origin_connected(Leg, MonotonicTime now) {
   if (finished_ || !stream_) return;
   stream_->on_origin_connected(now);
   settle();

@@ -35,7 +35,7 @@ class RtmpSession final : public RelaySession, private MessageSink {
 
   void on_start(MonotonicTime now) override;
   void on_bytes(Leg leg, MonotonicTime now, std::span<const std::uint8_t> bytes) override;
-  void on_origin_connected(MonotonicTime now) override;
+  void on_origin_connected(Leg leg, MonotonicTime now) override;
   void on_leg_closed(Leg leg, LegEnd end, MonotonicTime now) override;
   void on_timer(MonotonicTime now) override;
   void on_shutdown(MonotonicTime now) override;

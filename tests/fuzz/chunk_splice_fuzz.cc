@@ -14,6 +14,7 @@
 namespace {
 
 using weir::relay::SpliceAction;
+using weir::relay::SpliceChoice;
 using weir::rtmp::Bytes;
 
 class Sink final : public weir::relay::SpliceHandler {
@@ -23,9 +24,9 @@ class Sink final : public weir::relay::SpliceHandler {
     readers_[1] = weir::test::make_srs_decoder();
   }
 
-  void send_view(Bytes bytes) override { receive(bytes); }
-  void send_copy(Bytes bytes) override { receive(bytes); }
-  SpliceAction on_message(const weir::rtmp::MessageHeader& header) override {
+  void send_view(weir::relay::OutputIndex, Bytes bytes) override { receive(bytes); }
+  void send_copy(weir::relay::OutputIndex, Bytes bytes) override { receive(bytes); }
+  SpliceChoice on_message(const weir::rtmp::MessageHeader& header) override {
     switch ((choice_ + header.chunk_stream + header.length) % 4) {
       case 0:
         return SpliceAction::kDrop;
@@ -38,7 +39,8 @@ class Sink final : public weir::relay::SpliceHandler {
   void on_collected(const weir::rtmp::Message& message) override {
     WEIR_ASSERT(message.payload.size() == message.header.length);
   }
-  void on_passed(const weir::rtmp::MessageHeader& header, Bytes first) override {
+  void on_passed(weir::relay::OutputIndex, const weir::rtmp::MessageHeader& header,
+                 Bytes first) override {
     WEIR_ASSERT(first.size() == std::min<std::size_t>(header.length, weir::rtmp::kFirstBytes));
     ++passed_;
   }

@@ -144,7 +144,7 @@ class ScriptedSession final : public relay::RelaySession {
   }
   ~ScriptedSession() override { --script_.alive; }
   void on_start(MonotonicTime) override {
-    if (!script_.origin.empty()) io_.dial(script_.origin);
+    if (!script_.origin.empty()) io_.dial(Leg::kOrigin, script_.origin);
     if (script_.start) script_.start(io_);
   }
   void on_bytes(Leg leg, MonotonicTime, Bytes bytes) override {
@@ -157,7 +157,7 @@ class ScriptedSession final : public relay::RelaySession {
       io_.send_view(leg == Leg::kClient ? Leg::kOrigin : Leg::kClient, bytes);
     }
   }
-  void on_origin_connected(MonotonicTime) override { connected_ = true; }
+  void on_origin_connected(Leg, MonotonicTime) override { connected_ = true; }
   void on_leg_closed(Leg leg, LegEnd end, MonotonicTime) override {
     {
       const std::lock_guard lock(script_.mutex);
@@ -288,7 +288,7 @@ TEST_F(DriverTest, AHostNameIsLookedUp) {
   script.closed = [first = endpoint](relay::SessionIo& io, Leg leg, LegEnd) {
     // localhost may be [::1] first, where nobody listens.
     if (leg == Leg::kOrigin)
-      io.dial(first);
+      io.dial(Leg::kOrigin, first);
     else
       io.finish("client closed");
   };
@@ -422,7 +422,7 @@ TEST_F(DriverTest, ADialReplacesTheLegBeforeAndNothingOfItComesLate) {
       return;
     }
     io.close(Leg::kOrigin, CloseMode::kFlush);
-    io.dial(endpoint);
+    io.dial(Leg::kOrigin, endpoint);
     io.send_copy(Leg::kOrigin, bytes);
   };
   start();
@@ -526,7 +526,7 @@ TEST_F(DriverTest, ADialWithoutADescriptorIsNotToldAsTheOriginsDoing) {
   const Origin origin;
   script.bytes = [&](relay::SessionIo& io, Leg, Bytes bytes) {
     io.send_copy(Leg::kClient, bytes);
-    if (bytes[0] == 'd') io.dial(origin.endpoint());
+    if (bytes[0] == 'd') io.dial(Leg::kOrigin, origin.endpoint());
   };
   start();
   Peer client = Peer::connect(port);

@@ -1,5 +1,7 @@
 #include "tests/support/fake_session_io.h"
 
+#include <algorithm>
+
 #include "common/base/contract.h"
 
 namespace weir::test {
@@ -23,20 +25,36 @@ void FakeSessionIo::append(Leg leg, std::span<const std::uint8_t> bytes) {
     client_sent_.insert(client_sent_.end(), bytes.begin(), bytes.end());
     return;
   }
-  WEIR_ASSERT(!origin_legs_.empty() && origin_legs_.back().state == LegState::kOpen);
-  auto& sent = origin_legs_.back().sent;
-  sent.insert(sent.end(), bytes.begin(), bytes.end());
+  OriginLeg& target = present(leg);
+  WEIR_ASSERT(target.state == LegState::kOpen);
+  target.sent.insert(target.sent.end(), bytes.begin(), bytes.end());
 }
 
-void FakeSessionIo::dial(std::string_view endpoint) {
-  WEIR_ASSERT(!finished_ && !origin_leg_live());
-  origin_legs_.push_back({.endpoint = std::string(endpoint)});
-  origin_taken_ = 0;
+const FakeSessionIo::OriginLeg* FakeSessionIo::origin_leg(Leg leg) const {
+  const auto last = std::find_if(origin_legs_.rbegin(), origin_legs_.rend(),
+                                 [leg](const OriginLeg& known) { return known.name == leg; });
+  return last == origin_legs_.rend() ? nullptr : &*last;
+}
+
+FakeSessionIo::OriginLeg& FakeSessionIo::present(Leg leg) {
+  const OriginLeg* found = origin_leg(leg);
+  WEIR_ASSERT(found != nullptr);
+  return const_cast<OriginLeg&>(*found);
+}
+
+std::size_t FakeSessionIo::dials(Leg leg) const {
+  return static_cast<std::size_t>(std::ranges::count(origin_legs_, leg, &OriginLeg::name));
+}
+
+void FakeSessionIo::dial(Leg leg, std::string_view endpoint) {
+  WEIR_ASSERT(!finished_ && !origin_leg_live(leg));
+  WEIR_ASSERT(leg != Leg::kClient && relay::origin_index(leg) < relay::kOriginLegsMax);
+  origin_legs_.push_back({.name = leg, .endpoint = std::string(endpoint)});
 }
 
 void FakeSessionIo::close(Leg leg, CloseMode mode) {
-  WEIR_ASSERT(!finished_ && leg == Leg::kOrigin && origin_leg_live());
-  origin_legs_.back().state = mode == CloseMode::kFlush ? LegState::kFlushed : LegState::kAborted;
+  WEIR_ASSERT(!finished_ && leg != Leg::kClient && origin_leg_live(leg));
+  present(leg).state = mode == CloseMode::kFlush ? LegState::kFlushed : LegState::kAborted;
 }
 
 void FakeSessionIo::finish(std::string_view reason) {
@@ -52,24 +70,23 @@ std::vector<std::uint8_t> FakeSessionIo::take_client_bytes() {
   return fresh;
 }
 
-std::vector<std::uint8_t> FakeSessionIo::take_origin_bytes() {
-  if (origin_legs_.empty()) return {};
-  const auto& sent = origin_legs_.back().sent;
-  std::vector<std::uint8_t> fresh(sent.begin() + static_cast<std::ptrdiff_t>(origin_taken_),
-                                  sent.end());
-  origin_taken_ = sent.size();
+std::vector<std::uint8_t> FakeSessionIo::take_origin_bytes(Leg leg) {
+  if (origin_leg(leg) == nullptr) return {};
+  OriginLeg& known = present(leg);
+  std::vector<std::uint8_t> fresh(known.sent.begin() + static_cast<std::ptrdiff_t>(known.taken),
+                                  known.sent.end());
+  known.taken = known.sent.size();
   return fresh;
 }
 
-bool FakeSessionIo::origin_leg_live() const {
-  if (origin_legs_.empty()) return false;
-  const LegState state = origin_legs_.back().state;
-  return state == LegState::kDialing || state == LegState::kOpen;
+bool FakeSessionIo::origin_leg_live(Leg leg) const {
+  const OriginLeg* known = origin_leg(leg);
+  return known != nullptr &&
+         (known->state == LegState::kDialing || known->state == LegState::kOpen);
 }
 
-void FakeSessionIo::set_origin_state(LegState state) {
-  WEIR_ASSERT(!origin_legs_.empty());
-  origin_legs_.back().state = state;
+void FakeSessionIo::set_origin_state(LegState state, Leg leg) {
+  present(leg).state = state;
 }
 
 }  // namespace weir::test

@@ -1,8 +1,9 @@
 #pragma once
 // FakeSessionIo: records what a RelaySession asks of its driver, per leg and in order.
 //
-// Each dial() opens a new origin leg; bytes sent to the origin are kept by leg, so that a test can
-// see what the second origin got. Views are copied when they are sent, which is what makes a view
+// Each dial() opens a new origin leg; bytes sent to it are kept by leg, so that a test can see what
+// the second origin got. Legs are asked for by their name in the seam; of several dialled under one
+// name the last is meant. Views are copied when they are sent, which is what makes a view
 // that is used too late visible under the address sanitizer. Threading: one thread. Lifetime:
 // outlives the session under test.
 
@@ -19,14 +20,16 @@ class FakeSessionIo final : public relay::SessionIo {
  public:
   enum class LegState { kNone, kDialing, kOpen, kFlushed, kAborted };
   struct OriginLeg {
+    relay::Leg name = relay::Leg::kOrigin;
     std::string endpoint;
     std::vector<std::uint8_t> sent;
     LegState state = LegState::kDialing;
+    std::size_t taken = 0;
   };
 
   void send_view(relay::Leg leg, std::span<const std::uint8_t> bytes) override;
   void send_copy(relay::Leg leg, std::span<const std::uint8_t> bytes) override;
-  void dial(std::string_view endpoint) override;
+  void dial(relay::Leg leg, std::string_view endpoint) override;
   void close(relay::Leg leg, relay::CloseMode mode) override;
   void wake_at(std::optional<MonotonicTime> when) override { wake_ = when; }
   bool client_is(std::string_view address) override {
@@ -44,14 +47,18 @@ class FakeSessionIo final : public relay::SessionIo {
   /// Bytes sent to the client that were not taken before.
   std::vector<std::uint8_t> take_client_bytes();
   /// Bytes sent on the present origin leg that were not taken before.
-  std::vector<std::uint8_t> take_origin_bytes();
+  std::vector<std::uint8_t> take_origin_bytes(relay::Leg leg = relay::Leg::kOrigin);
 
   const std::vector<std::uint8_t>& client_sent() const { return client_sent_; }
   const std::vector<OriginLeg>& origin_legs() const { return origin_legs_; }
   /// The origin leg is being dialled or open.
-  bool origin_leg_live() const;
+  bool origin_leg_live(relay::Leg leg = relay::Leg::kOrigin) const;
   /// Marks the present leg as connected, or as closed by the peer.
-  void set_origin_state(LegState state);
+  void set_origin_state(LegState state, relay::Leg leg = relay::Leg::kOrigin);
+  /// Times that leg was dialled.
+  std::size_t dials(relay::Leg leg) const;
+  /// Null when it was never dialled.
+  const OriginLeg* origin_leg(relay::Leg leg) const;
   std::optional<MonotonicTime> wake() const { return wake_; }
   const std::optional<std::string>& finished() const { return finished_; }
   /// Bytes handed over by send_view() and by send_copy().
@@ -60,11 +67,11 @@ class FakeSessionIo final : public relay::SessionIo {
 
  private:
   void append(relay::Leg leg, std::span<const std::uint8_t> bytes);
+  OriginLeg& present(relay::Leg leg);
 
   std::vector<std::uint8_t> client_sent_;
   std::size_t client_taken_ = 0;
   std::vector<OriginLeg> origin_legs_;
-  std::size_t origin_taken_ = 0;
   std::optional<MonotonicTime> wake_;
   std::optional<std::string> finished_;
   std::optional<std::string> client_address_;

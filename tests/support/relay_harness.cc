@@ -151,7 +151,7 @@ void RelayHarness::feed(Leg leg, std::vector<std::uint8_t>& bytes) {
   const std::vector<std::uint8_t> input = std::exchange(bytes, {});
   const std::size_t step = split_ == 0 ? input.size() : split_;
   for (std::size_t at = 0; at < input.size() && !finished(); at += step) {
-    if (leg == Leg::kOrigin && !io.origin_leg_live()) return;
+    if (leg != Leg::kClient && !io.origin_leg_live(leg)) return;
     // A fresh copy per piece, so that a view kept too long is caught by the address sanitizer.
     const auto first = input.begin() + static_cast<std::ptrdiff_t>(at);
     const std::vector<std::uint8_t> piece(
@@ -179,75 +179,92 @@ bool RelayHarness::pump_client() {
   return true;
 }
 
-bool RelayHarness::pump_origin() {
-  if (io.origin_legs().size() > legs_seen_) {
-    legs_seen_ = io.origin_legs().size();
-    origin = ScriptedEnd();
-    answered_ = 0;
-    origin_handshake_.emplace();
-    if (io.origin_legs().back().state != FakeSessionIo::LegState::kDialing) return true;
-    if (script.refuses_connection) {
-      io.set_origin_state(FakeSessionIo::LegState::kAborted);
-      session->on_leg_closed(Leg::kOrigin, script.refusal, now);
-    } else if (script.connects) {
-      io.set_origin_state(FakeSessionIo::LegState::kOpen);
-      session->on_origin_connected(now);
-    }
-    return true;
+const OriginScript& RelayHarness::script_of(std::uint8_t index) const {
+  const auto own = scripts.find(index);
+  return own == scripts.end() ? script : own->second;
+}
+
+/// A leg that was dialled since the last look; false = there is none.
+bool RelayHarness::begin_leg(std::uint8_t index) {
+  const Leg leg = relay::origin_leg(index);
+  OriginSide& side = sides_[index];
+  if (io.dials(leg) == side.legs_seen) return false;
+  side.legs_seen = io.dials(leg);
+  side.end = ScriptedEnd();
+  side.answered = 0;
+  side.handshake.emplace();
+  if (io.origin_leg(leg)->state != FakeSessionIo::LegState::kDialing) return true;
+  const OriginScript& play = script_of(index);
+  if (play.refuses_connection) {
+    io.set_origin_state(FakeSessionIo::LegState::kAborted, leg);
+    session->on_leg_closed(leg, play.refusal, now);
+  } else if (play.connects) {
+    io.set_origin_state(FakeSessionIo::LegState::kOpen, leg);
+    session->on_origin_connected(leg, now);
   }
-  bool moved = false;
-  if (!origin.out.empty() && io.origin_leg_live()) {
-    feed(Leg::kOrigin, origin.out);
-    moved = true;
-  }
-  const std::vector<std::uint8_t> heard = io.take_origin_bytes();
-  if (heard.empty()) return moved;
-  if (!script.answers) return true;
-  rtmp::Bytes rest(heard);
-  if (origin_handshake_) {
-    if (origin_handshake_->feed(rest, random, origin.out) == rtmp::HandshakeStep::kDone)
-      origin_handshake_.reset();
-  }
-  if (!origin_handshake_) origin.hear(rest);
-  // answer() may end the leg, and with it this origin.
-  const std::size_t leg = legs_seen_;
-  while (leg == io.origin_legs().size() && answered_ < origin.heard.size())
-    answer(ReceivedMessage(origin.heard[answered_++]));
   return true;
 }
 
-void RelayHarness::answer(const ReceivedMessage& message) {
+bool RelayHarness::pump_origin(std::uint8_t index) {
+  if (begin_leg(index)) return true;
+  const Leg leg = relay::origin_leg(index);
+  OriginSide& side = sides_[index];
+  bool moved = false;
+  if (!side.end.out.empty() && io.origin_leg_live(leg)) {
+    feed(leg, side.end.out);
+    moved = true;
+  }
+  const std::vector<std::uint8_t> heard = io.take_origin_bytes(leg);
+  if (heard.empty()) return moved;
+  if (!script_of(index).answers) return true;
+  rtmp::Bytes rest(heard);
+  if (side.handshake) {
+    if (side.handshake->feed(rest, random, side.end.out) == rtmp::HandshakeStep::kDone)
+      side.handshake.reset();
+  }
+  if (!side.handshake) side.end.hear(rest);
+  // answer() may end the leg, and with it this origin.
+  while (side.legs_seen == io.dials(leg) && side.answered < side.end.heard.size())
+    answer(index, ReceivedMessage(side.end.heard[side.answered++]));
+  return true;
+}
+
+void RelayHarness::answer(std::uint8_t index, const ReceivedMessage& message) {
   if (!rtmp::is_command(message.header.type)) return;
+  const OriginScript& play = script_of(index);
+  ScriptedEnd& end = sides_[index].end;
   const auto command = rtmp::parse_command(message.view());
   WEIR_ASSERT(command.has_value());
-  if (command->name == "connect" && script.answers_connect) {
-    if (script.closes_on_connect) return origin_closes();
-    if (!script.connect_error.empty())
-      return origin.command(rtmp::connect_error(command->transaction, script.connect_error, "no"));
-    origin.send(rtmp::window_ack_size(5'000'000));
-    origin.send(rtmp::set_peer_bandwidth(5'000'000, rtmp::PeerBandwidthLimit::kDynamic));
-    origin.chunk_size(4096);
-    origin.command(rtmp::connect_result(command->transaction));
+  if (command->name == "connect" && play.answers_connect) {
+    if (play.closes_on_connect) return origin_closes(relay::LegEnd::kFin, relay::origin_leg(index));
+    if (!play.connect_error.empty())
+      return end.command(rtmp::connect_error(command->transaction, play.connect_error, "no"));
+    end.send(rtmp::window_ack_size(5'000'000));
+    end.send(rtmp::set_peer_bandwidth(5'000'000, rtmp::PeerBandwidthLimit::kDynamic));
+    end.chunk_size(4096);
+    end.command(rtmp::connect_result(command->transaction));
   } else if (command->name == "createStream") {
-    origin.command(rtmp::create_stream_result(command->transaction, script.stream_id));
+    end.command(rtmp::create_stream_result(command->transaction, play.stream_id));
   } else if (command->name == "publish" || command->name == "play") {
-    answer_request(*command, command->name == "publish");
+    answer_request(index, command->name == "publish");
   }
 }
 
-void RelayHarness::answer_request(const rtmp::Command&, bool publish) {
-  if (!script.answers_request) return;
-  if (script.closes_on_request) return origin_closes();
-  const auto id = static_cast<std::uint32_t>(script.stream_id);
-  if (!script.request_error.empty())
-    return origin.command(rtmp::on_status("error", script.request_error, "not here"), id, 5);
+void RelayHarness::answer_request(std::uint8_t index, bool publish) {
+  const OriginScript& play = script_of(index);
+  ScriptedEnd& end = sides_[index].end;
+  if (!play.answers_request) return;
+  if (play.closes_on_request) return origin_closes(relay::LegEnd::kFin, relay::origin_leg(index));
+  const auto id = static_cast<std::uint32_t>(play.stream_id);
+  if (!play.request_error.empty())
+    return end.command(rtmp::on_status("error", play.request_error, "not here"), id, 5);
   if (publish)
-    return origin.command(rtmp::on_status("status", rtmp::status::kPublishStart, "go"), id, 5);
-  origin.send(rtmp::user_control({.event = rtmp::UserEvent::kStreamBegin, .value = id}));
-  origin.command(rtmp::on_status("status", rtmp::status::kPlayReset, "reset"), id, 5);
-  origin.command(rtmp::on_status("status", rtmp::status::kPlayStart, "start"), id, 5);
-  origin.send({.type = MessageType::kDataAmf0, .stream_id = id, .chunk_stream = 5},
-              rtmp::rtmp_sample_access());
+    return end.command(rtmp::on_status("status", rtmp::status::kPublishStart, "go"), id, 5);
+  end.send(rtmp::user_control({.event = rtmp::UserEvent::kStreamBegin, .value = id}));
+  end.command(rtmp::on_status("status", rtmp::status::kPlayReset, "reset"), id, 5);
+  end.command(rtmp::on_status("status", rtmp::status::kPlayStart, "start"), id, 5);
+  end.send({.type = MessageType::kDataAmf0, .stream_id = id, .chunk_stream = 5},
+           rtmp::rtmp_sample_access());
 }
 
 bool RelayHarness::pump_once() {
@@ -261,8 +278,10 @@ bool RelayHarness::pump_once() {
     session->on_timer(now);
     return true;
   }
-  const bool client_moved = pump_client();
-  return (!finished() && pump_origin()) || client_moved;
+  bool moved = pump_client();
+  for (std::uint8_t index = 0; index < sides_.size() && !finished(); ++index)
+    moved = pump_origin(index) || moved;
+  return moved;
 }
 
 void RelayHarness::pump() {
@@ -285,11 +304,11 @@ void RelayHarness::client_closes(relay::LegEnd end) {
   pump();
 }
 
-void RelayHarness::origin_closes(relay::LegEnd end) {
-  feed(Leg::kOrigin, origin.out);
-  if (!io.origin_leg_live()) return;
-  io.set_origin_state(FakeSessionIo::LegState::kAborted);
-  session->on_leg_closed(Leg::kOrigin, end, now);
+void RelayHarness::origin_closes(relay::LegEnd end, Leg leg) {
+  feed(leg, sides_[relay::origin_index(leg)].end.out);
+  if (!io.origin_leg_live(leg)) return;
+  io.set_origin_state(FakeSessionIo::LegState::kAborted, leg);
+  session->on_leg_closed(leg, end, now);
 }
 
 void RelayHarness::connect(std::string_view app, std::string_view tc_url) {

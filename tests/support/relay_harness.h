@@ -1,11 +1,13 @@
 #pragma once
-// RelayHarness: an RtmpSession between a scripted client and a scripted origin, without sockets.
+// RelayHarness: an RtmpSession between a scripted client and scripted origins, without sockets.
 //
 // Bytes move only in pump() and time only in advance(), so that a test can stop a conversation at
 // any place; `split` feeds the session in pieces of that size. The origin answers as a willing
 // server does unless a switch of OriginScript says otherwise. Threading: one thread. Lifetime: the
 // session ends before the harness.
 
+#include <array>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -79,6 +81,14 @@ struct OriginScript {
 };
 
 class RelayHarness {
+  struct OriginSide {
+    ScriptedEnd end;
+    std::optional<rtmp::ServerHandshake> handshake;
+    std::size_t legs_seen = 0;
+    std::size_t answered = 0;
+  };
+  std::array<OriginSide, relay::kOriginLegsMax> sides_;
+
  public:
   RelayHarness();
   ~RelayHarness();
@@ -92,7 +102,7 @@ class RelayHarness {
   /// Pieces in which the session gets its input.
   void split_input(std::size_t bytes) { split_ = bytes; }
   void client_closes(relay::LegEnd end = relay::LegEnd::kFin);
-  void origin_closes(relay::LegEnd end = relay::LegEnd::kFin);
+  void origin_closes(relay::LegEnd end = relay::LegEnd::kFin, relay::Leg leg = relay::Leg::kOrigin);
 
   void connect(std::string_view app = "live", std::string_view tc_url = "rtmp://203.0.113.7/live");
   /// connect and createStream, then the request.
@@ -110,8 +120,11 @@ class RelayHarness {
   SeededRandom random{7};
   MonotonicTime now{std::chrono::hours(1)};
   ScriptedEnd client;
-  ScriptedEnd origin;  ///< of the present leg
-  OriginScript script;
+  /// The origins by the number of their leg; most sessions have the first alone.
+  ScriptedEnd& origin_at(std::uint8_t index) { return sides_[index].end; }
+  ScriptedEnd& origin = sides_[0].end;  ///< of the present leg
+  OriginScript script;                  ///< of every origin that has none of its own
+  std::map<std::uint8_t, OriginScript> scripts;
   std::string preamble;  ///< in front of the client's handshake: what a balancer adds
   std::unique_ptr<relay::RtmpSession> session;
   StreamKey stream;  ///< vhost/live/cam
@@ -119,16 +132,15 @@ class RelayHarness {
  private:
   bool pump_once();
   bool pump_client();
-  bool pump_origin();
+  bool pump_origin(std::uint8_t index);
+  bool begin_leg(std::uint8_t index);
   void feed(relay::Leg leg, std::vector<std::uint8_t>& bytes);
-  void answer(const ReceivedMessage& message);
-  void answer_request(const rtmp::Command& command, bool publish);
+  void answer(std::uint8_t index, const ReceivedMessage& message);
+  void answer_request(std::uint8_t index, bool publish);
+  const OriginScript& script_of(std::uint8_t index) const;
 
   std::size_t split_ = 0;
   std::optional<rtmp::ClientHandshake> client_handshake_;
-  std::optional<rtmp::ServerHandshake> origin_handshake_;
-  std::size_t legs_seen_ = 0;
-  std::size_t answered_ = 0;
 };
 
 /// A connect object as OBS sends it, with a property that nobody knows.

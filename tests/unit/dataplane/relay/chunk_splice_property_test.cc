@@ -77,17 +77,17 @@ class Journey final : public SpliceHandler {
 
   std::uint64_t begun() const { return begun_; }
 
-  void send_view(Bytes bytes) override {
+  void send_view(OutputIndex, Bytes bytes) override {
     EXPECT_GE(bytes.data(), input_.data());
     EXPECT_LE(bytes.data() + bytes.size(), input_.data() + input_.size());
     for (const auto& reader : readers_) reader->feed(bytes);
   }
 
-  void send_copy(Bytes bytes) override {
+  void send_copy(OutputIndex, Bytes bytes) override {
     for (const auto& reader : readers_) reader->feed(bytes);
   }
 
-  SpliceAction on_message(const MessageHeader& header) override {
+  SpliceChoice on_message(const MessageHeader& header) override {
     current_[header.chunk_stream] = next_intended(header);
     if (chance(3)) insert_own();
     const std::uint64_t dice = random_.below(100);
@@ -103,7 +103,7 @@ class Journey final : public SpliceHandler {
     if (chance(20)) insert_own();
   }
 
-  void on_passed(const MessageHeader& header, Bytes first_bytes) override {
+  void on_passed(OutputIndex, const MessageHeader& header, Bytes first_bytes) override {
     const Expected& meant = current_[header.chunk_stream];
     EXPECT_EQ(header, meant.header);
     const auto kept = Bytes(meant.payload).first(std::min(meant.payload.size(), rtmp::kFirstBytes));

@@ -23,22 +23,24 @@ constexpr std::size_t kHandshake = 3073;
 
 class RecordingHandler final : public SpliceHandler {
  public:
-  void send_view(Bytes bytes) override {
+  void send_view(OutputIndex, Bytes bytes) override {
     ++views;
     out.insert(out.end(), bytes.begin(), bytes.end());
   }
-  void send_copy(Bytes bytes) override {
+  void send_copy(OutputIndex, Bytes bytes) override {
     ++copies;
     out.insert(out.end(), bytes.begin(), bytes.end());
   }
-  SpliceAction on_message(const MessageHeader& header) override {
+  SpliceChoice on_message(const MessageHeader& header) override {
     const auto found = actions.find(header.type);
     return found == actions.end() ? SpliceAction::kPass : found->second;
   }
   void on_collected(const rtmp::Message& message) override {
     collected.emplace_back(message.payload.begin(), message.payload.end());
   }
-  void on_passed(const MessageHeader& header, Bytes) override { passed.push_back(header); }
+  void on_passed(OutputIndex, const MessageHeader& header, Bytes) override {
+    passed.push_back(header);
+  }
 
   std::map<MessageType, SpliceAction> actions;
   Owned out;

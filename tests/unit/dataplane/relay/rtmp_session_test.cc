@@ -205,7 +205,7 @@ TEST_F(RtmpSession, EverythingAfterFinishIsIgnored) {
   ASSERT_TRUE(finished());
   session->on_bytes(relay::Leg::kClient, now, std::vector<std::uint8_t>(10, 1));
   session->on_bytes(relay::Leg::kOrigin, now, std::vector<std::uint8_t>(10, 1));
-  session->on_origin_connected(now);
+  session->on_origin_connected(relay::Leg::kOrigin, now);
   session->on_leg_closed(relay::Leg::kOrigin, relay::LegEnd::kFin, now);
   session->on_timer(now + 1h);
   session->on_shutdown(now);
