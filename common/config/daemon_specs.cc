@@ -31,7 +31,8 @@ DaemonSpec forwarder_spec() {
                     {"--advertise", "advertise", "IP[,IP]", "addresses clients reach it by",
                      Flag::Kind::kList},
                     {"--workers", "workers", "N", "worker threads, 0 = one per core (0)"}},
-          .defaults = {{"common.admin", "127.0.0.1:7481"}}};
+          .defaults = {{"common.admin", "127.0.0.1:7481"},
+                       {"rtmp_options.limits.exempt_from", "127.0.0.0/8,::1"}}};
 }
 
 DaemonSpec origin_agent_spec() {

@@ -134,6 +134,12 @@ Result<void> Forwarder::open() {
     state.log.warning("at most {} clients instead of {}: the process may have {} open files", borne,
                       state.options.connections_max, descriptors);
   state.options.connections_max = borne;
+  auto limits = complete(state.options.address_limits, borne);
+  // Behind a balancer the clients that it names are counted, not the balancer.
+  const auto& balancers = state.options.rtmp_session.proxy_protocol_from;
+  limits.exempt.insert(limits.exempt.end(), balancers.begin(), balancers.end());
+  state.totals.gate.set_limits(std::move(limits));
+  state.totals.queued_bytes_max = state.options.queued_bytes_max;
   for (unsigned i = 0; i < state.options.workers; ++i)
     state.workers.push_back(std::make_unique<WorkerSlot>(state.clock, state.totals));
   if (auto opened = state.open_rtmp(); !opened) return opened;

@@ -81,6 +81,17 @@ void ForwarderMetrics::refresh_workers(const io::ProcessTotals& totals,
       static_cast<double>(totals.connections.load(std::memory_order_relaxed)));
   raise("weir_forwarder_connections_refused_total", "Client connections not taken.",
         sum(&WorkerStats::refused_full), {{"reason", "MAX_CONNECTIONS"}});
+  raise("weir_forwarder_connections_refused_total", "Client connections not taken.",
+        sum(&WorkerStats::refused_concurrent), {{"reason", "ADDRESS_CONNECTIONS"}});
+  raise("weir_forwarder_connections_refused_total", "Client connections not taken.",
+        sum(&WorkerStats::refused_rate), {{"reason", "ADDRESS_RATE"}});
+  raise("weir_forwarder_connections_refused_total", "Client connections not taken.",
+        sum(&WorkerStats::refused_failures), {{"reason", "ADDRESS_FAILURES"}});
+  raise("weir_forwarder_identifications_failed_total",
+        "Connections sent away before they said publish or play.",
+        sum(&WorkerStats::failed_identifications));
+  set("weir_forwarder_client_addresses", "Client addresses with something to remember.",
+      static_cast<double>(totals.gate.size()));
   raise("weir_forwarder_accept_errors_total", "Times a listener had to rest.",
         sum(&WorkerStats::accept_errors));
   raise("weir_forwarder_relayed_bytes_total", "Bytes read from one side.",
@@ -91,7 +102,7 @@ void ForwarderMetrics::refresh_workers(const io::ProcessTotals& totals,
   raise("weir_forwarder_connects_established_total", "Connections to origins established.",
         sum(&WorkerStats::dials_connected));
   set("weir_forwarder_queued_bytes", "Memory held by bytes that slow peers have not taken.",
-      static_cast<double>(totals.queued_bytes.load(std::memory_order_relaxed)));
+      static_cast<double>(totals.queued_bytes()));
   raise("weir_forwarder_congestions_total", "Times a side went above its queue mark.",
         sum(&WorkerStats::congested));
   raise("weir_forwarder_sessions_shed_total", "Sessions ended to bound memory or time.",

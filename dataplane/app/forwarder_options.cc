@@ -59,7 +59,28 @@ Result<ForwarderOptions> make_options(const config::v1::ForwarderConfig& config)
     if (!network) return network.error();
     options.rtmp_session.proxy_protocol_from.push_back(*network);
   }
+  const auto& limits = rtmp.limits();
+  options.queued_bytes_max = std::size_t{limits.queued_mib()} << 20U;
+  options.address_limits.concurrent = limits.concurrent_per_address();
+  options.address_limits.connects_per_second = limits.connects_per_second_per_address();
+  options.address_limits.failures_per_minute = limits.failed_identifications_per_minute();
+  for (const std::string& text : limits.exempt_from()) {
+    const auto network = Cidr::parse(text);
+    if (!network)
+      return make_error(
+          boost::system::errc::invalid_argument,
+          fmt::format("rtmp_options.limits.exempt_from: {}", network.error().message));
+    options.address_limits.exempt.push_back(*network);
+  }
   return options;
+}
+
+admission::AddressLimits complete(admission::AddressLimits limits, std::size_t connections_max) {
+  if (limits.concurrent == 0)
+    limits.concurrent = static_cast<std::uint32_t>(
+        std::max<std::size_t>(connections_max / 4 * 3 + connections_max % 4, 1));
+  limits.large_share = std::max<std::uint32_t>(limits.concurrent / 2, 1);
+  return limits;
 }
 
 std::size_t connections_borne(std::size_t configured, std::uint64_t descriptors) {

@@ -9,6 +9,7 @@
 
 #include "common/base/result.h"
 #include "common/base/secret.h"
+#include "dataplane/admission/address_gate.h"
 #include "dataplane/relay/session_config.h"
 
 namespace weir::config::v1 {
@@ -29,11 +30,16 @@ struct ForwarderOptions {
   bool insecure = false;
   unsigned workers = 1;
   std::size_t connections_max = 0;
+  admission::AddressLimits address_limits;
+  std::size_t queued_bytes_max = 0;
   relay::RtmpSessionConfig rtmp_session;
 };
 
 /// Reads the token file; checks what the schema cannot.
 Result<ForwarderOptions> make_options(const config::v1::ForwarderConfig& config);
+
+/// The limits with those filled in that follow from the most connections there can be.
+admission::AddressLimits complete(admission::AddressLimits limits, std::size_t connections_max);
 
 /// Most client connections that `descriptors` (0 = unknown) bear, a leg to an origin for each.
 std::size_t connections_borne(std::size_t configured, std::uint64_t descriptors);

@@ -1,14 +1,18 @@
 #pragma once
 // HostLookup: asynchronous resolution of origin endpoints that give a host name.
 //
-// Threading: the worker's thread (Asio's resolver has one thread of its own per worker, started
-// with the first lookup). Lifetime: the io_context outlives it; a driver cancels its lookup before
-// it goes.
+// Purpose: the system's resolver blocks, for many seconds when a name server is silent. Names are
+// looked up on a few threads, each name once at a time, so that one slow name delays only those who
+// want it, and every lookup has a deadline. Threading: the worker's thread; its own threads only
+// resolve, and post what they found. Lifetime: the io_context outlives it; a driver cancels its
+// lookup before it goes. A thread that still waits for a name server is left to end by itself.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 
@@ -20,20 +24,35 @@ namespace weir::io {
 
 class HostLookup {
  public:
-  explicit HostLookup(boost::asio::io_context& io);
-  ~HostLookup();
+  /// In the order in which they should be tried; not empty, at most kDialAddressesMax.
+  using Addresses = std::vector<SocketAddress>;
+  /// May block. Ports are zero.
+  using Resolve = std::function<Result<Addresses>(const std::string& host)>;
 
-  /// 0 = too many under way. `found` runs later, on this thread, with the first address.
+  explicit HostLookup(boost::asio::io_context& io, Resolve resolve = resolve_by_system);
+  ~HostLookup();
+  HostLookup(const HostLookup&) = delete;
+  HostLookup& operator=(const HostLookup&) = delete;
+
+  /// 0 = too many under way. `found` runs later, on this thread.
   std::uint64_t start(const std::string& host, std::uint16_t port,
-                      Callback<void(Result<SocketAddress>)> found);
+                      Callback<void(Result<Addresses>)> found);
   void cancel(std::uint64_t lookup);
+
+  static Result<Addresses> resolve_by_system(const std::string& host);
 
  private:
   struct Pending;
-  void finish(std::uint64_t lookup, Result<SocketAddress> result);
+  struct Shared;
+  bool enqueue(const std::string& host);
+  void resolved(const std::string& host, const Result<Addresses>& result);
+  void finish(std::uint64_t lookup, Result<Addresses> result);
 
   boost::asio::io_context& io_;
+  std::shared_ptr<Shared> shared_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Pending>> pending_;
+  /// Names being looked up, and who waits for each.
+  std::unordered_map<std::string, std::vector<std::uint64_t>> names_;
   std::uint64_t last_ = 0;
 };
 

@@ -28,10 +28,17 @@ inline constexpr std::size_t kQueueLowMark = 64 * 1024;
 inline constexpr std::size_t kQueueBlockBytes = 16 * 1024;
 /// Free blocks a worker keeps for the next slow reader.
 inline constexpr std::size_t kFreeBlocksMax = 64;
-/// All unsent bytes of the process. Beyond it the largest players' queues are dropped with their
-/// sessions; publishers only beyond the second mark.
+/// All unsent bytes of the process, unless configured otherwise. Beyond it the players with the
+/// longest queues are ended, down to one part in kShedSlackParts below it, so that it is not done
+/// anew for every read.
 inline constexpr std::size_t kQueuedBytesMax = std::size_t{512} * 1024 * 1024;
-inline constexpr std::size_t kQueuedBytesPublishersMax = kQueuedBytesMax + kQueuedBytesMax / 4;
+/// The bound is passed by at most this part of it (while a worker that holds more is asked to end
+/// its players first), and by what one event adds in each worker.
+inline constexpr std::size_t kShedSlackParts = 16;
+inline constexpr std::size_t kEventAddsMax =
+    kQueueHighMark + kReceiveBufferBytes + 2 * kQueueBlockBytes;
+/// Publishers are ended when what waits for origins alone is beyond the bound by this part of it.
+inline constexpr std::size_t kPublishersExtraParts = 4;
 
 /// The first reads of a leg are acknowledged at once: a peer with Nagle's algorithm (nginx-rtmp,
 /// encoders) would else wait 40 ms for our delayed acknowledgement at each step of the set-up.
@@ -59,10 +66,16 @@ inline constexpr milliseconds kAcceptPause{100};
 /// Host names being looked up per worker; origins usually give addresses.
 inline constexpr std::size_t kLookupsMax = 64;
 inline constexpr milliseconds kLookupWithin{1'000};
+/// Names looked up at once per worker; the system's resolver blocks a thread for each. A name that
+/// is slow holds one of them, however many dials want it.
+inline constexpr std::size_t kLookupThreadsMax = 4;
+/// Addresses of one name that a dial tries, and how long it waits for one before the next.
+inline constexpr std::size_t kDialAddressesMax = 8;
+inline constexpr milliseconds kNextAddressAfter{250};
 inline constexpr int kListenBacklog = 4096;
 
 static_assert(kQueueLowMark < kQueueHighMark);
 static_assert(kQueueBlockBytes <= kQueueLowMark);
-static_assert(kQueuedBytesMax < kQueuedBytesPublishersMax);
+static_assert(kPublishersExtraParts < kShedSlackParts, "players are ended long before");
 
 }  // namespace weir::io

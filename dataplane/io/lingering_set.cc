@@ -46,6 +46,7 @@ class LingeringSet::Entry final : public PollTarget, public Timer {
     set_.context_.timers.cancel(*this);
   }
   bool clean() const { return clean_; }
+  bool waits_to_send() const { return queue_ != nullptr; }
 
  private:
   bool advance() {
@@ -131,6 +132,13 @@ void LingeringSet::remove(Entry& entry) {
   drop(context_.stats.lingering);
   ended_.push_back(std::move(it->second));
   entries_.erase(it);
+}
+
+void LingeringSet::drop_queues() {
+  std::vector<Entry*> waiting;
+  for (const auto& [entry, owned] : entries_)
+    if (entry->waits_to_send()) waiting.push_back(entry);
+  for (Entry* entry : waiting) remove(*entry);
 }
 
 void LingeringSet::abort_all() {

@@ -26,6 +26,8 @@ class LingeringSet {
   std::size_t size() const { return entries_.size(); }
   /// Frees what has ended; when no event of a running batch can name it.
   void sweep();
+  /// Resets those that still have something to send.
+  void drop_queues();
   /// Resets all.
   void abort_all();
 

@@ -15,6 +15,7 @@ BlockPool::~BlockPool() {
 
 std::unique_ptr<BlockPool::Block> BlockPool::take() {
   held_.fetch_add(kQueueBlockBytes, std::memory_order_relaxed);
+  held_here_ += kQueueBlockBytes;
   if (!free_) return std::unique_ptr<Block>(new Block);  // not value-initialised: 16 KiB of zeroes
   std::unique_ptr<Block> block = std::move(free_);
   free_ = std::move(block->next);
@@ -25,6 +26,7 @@ std::unique_ptr<BlockPool::Block> BlockPool::take() {
 
 void BlockPool::give_back(std::unique_ptr<Block> block) {
   held_.fetch_sub(kQueueBlockBytes, std::memory_order_relaxed);
+  held_here_ -= kQueueBlockBytes;
   if (free_count_ >= kFreeBlocksMax) return;
   block->next = std::move(free_);
   free_ = std::move(block);

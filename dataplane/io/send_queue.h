@@ -33,11 +33,14 @@ class BlockPool {
   std::unique_ptr<Block> take();
   void give_back(std::unique_ptr<Block> block);
   std::size_t held() const { return held_.load(std::memory_order_relaxed); }
+  /// Bytes of blocks in use that this pool gave out.
+  std::size_t held_here() const { return held_here_; }
 
  private:
   std::atomic<std::size_t>& held_;
   std::unique_ptr<Block> free_;
   std::size_t free_count_ = 0;
+  std::size_t held_here_ = 0;
 };
 
 class SendQueue {

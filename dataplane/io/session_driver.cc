@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #include "common/base/contract.h"
-#include "dataplane/io/host_lookup.h"
+#include "dataplane/io/admission_log.h"
+#include "dataplane/io/dial_candidates.h"
 #include "dataplane/io/lingering_set.h"
 #include "dataplane/io/socket_options.h"
 
@@ -30,8 +31,15 @@ void SessionDriver::for_each_leg(F&& visit) {
     if (leg) visit(*leg);
 }
 
-SessionDriver::SessionDriver(WorkerContext& context, int client_fd)
-    : context_(context), client_(*this, Leg::kClient), origin_(*this, Leg::kOrigin) {
+SessionDriver::LegSocket::LegSocket(SessionDriver& driver, Leg leg) : owner(driver), name(leg) {}
+SessionDriver::LegSocket::~LegSocket() = default;
+
+SessionDriver::SessionDriver(WorkerContext& context, int client_fd,
+                             admission::AddressGate::Ticket ticket)
+    : context_(context),
+      client_(*this, Leg::kClient),
+      origin_(*this, Leg::kOrigin),
+      ticket_(std::move(ticket)) {
   client_.fd = client_fd;
   set_relay_options(client_fd, kClientUserTimeout);
   link.next = context_.drivers;
@@ -61,6 +69,7 @@ bool SessionDriver::start(std::unique_ptr<relay::RelaySession> session) {
 
 void SessionDriver::shutdown() {
   if (over()) return;
+  stopping_ = true;
   call([this](relay::RelaySession& s) { s.on_shutdown(context_.clock.now()); });
 }
 
@@ -233,17 +242,36 @@ void SessionDriver::wake_at(std::optional<MonotonicTime> when) {
   if (when && *when < context_.armed_for) context_.post_work();
 }
 
-bool SessionDriver::client_is(std::string_view) {
-  return true;
+bool SessionDriver::client_is(std::string_view address) {
+  const auto parts = parse_host_port(address);
+  const auto client = parts ? IpAddress::parse(parts->host) : std::nullopt;
+  if (!client) return true;
+  const MonotonicTime now = context_.clock.now();
+  auto answer = context_.totals.gate.admit(*client, now);
+  if (answer.large_share) context_.admission_log->large_share(*client);
+  ticket_ = std::move(answer.ticket);
+  if (!answer.refusal) return true;
+  context_.admission_log->refused(*answer.refusal, *client, now);
+  return false;
 }
 
 void SessionDriver::identified() {
   identified_ = true;
+  ticket_.identified();
+}
+
+/// Not when the client just went away, as the checks of balancers do.
+void SessionDriver::note_failed_identification() {
+  if (identified_ || stopping_ || client_.fd < 0 || client_.read_ended) return;
+  bump(context_.stats.failed_identifications);
+  const MonotonicTime now = context_.clock.now();
+  if (ticket_.failed(now)) context_.admission_log->shut_out(ticket_.address(), now);
 }
 
 void SessionDriver::finish(std::string_view reason) {
   if (finishing_) return;
   context_.session_over(reason);
+  note_failed_identification();
   finishing_ = true;
   if (!in_call_) schedule();
 }
@@ -282,22 +310,25 @@ void SessionDriver::connect_settled(LegSocket& leg) {
     socklen_t peer_size = sizeof peer;
     if (::getpeername(leg.fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) return;
     leg.connecting = false;
+    leg.candidates.reset();
     bump(context_.stats.dials_connected);
     call([&](relay::RelaySession& s) { s.on_origin_connected(leg.name, context_.clock.now()); });
     return;
   }
-  leg_ended(leg, leg_end_of(error));
+  if (!try_next_address(leg)) leg_ended(leg, leg_end_of(error));
 }
 
 /// Where the leg's bytes go, or the answers to them, is more than a peer that reads would leave.
 /// Answers count for clients only: an origin's end must be noticed however slowly it reads.
 bool SessionDriver::held_back(const LegSocket& leg) {
-  if (client_.congested) return true;
+  // Without room in the process, what is slow already gets no more, and is read on as it drains.
+  const bool full = context_.totals.overloaded();
+  const auto slow = [&](const LegSocket& to) { return to.congested || (full && to.queue); };
+  if (slow(client_)) return true;
   if (!leg.is_client()) return false;
-  if (origin_.congested) return true;
-  return further_ && std::ranges::any_of(*further_, [](const auto& further) {
-           return further && further->congested;
-         });
+  if (slow(origin_)) return true;
+  return further_ && std::ranges::any_of(
+                         *further_, [&](const auto& further) { return further && slow(*further); });
 }
 
 /// The legs whose bytes go to this one.

@@ -21,6 +21,7 @@
 
 #include "common/base/listen_address.h"
 #include "common/base/result.h"
+#include "dataplane/io/host_lookup.h"
 #include "dataplane/io/poller.h"
 #include "dataplane/io/send_queue.h"
 #include "dataplane/io/timer_heap.h"
@@ -32,7 +33,7 @@ namespace weir::io {
 class SessionDriver final : public relay::SessionIo, private Timer {
  public:
   /// Takes the connected client socket.
-  SessionDriver(WorkerContext& context, int client_fd);
+  SessionDriver(WorkerContext& context, int client_fd, admission::AddressGate::Ticket ticket);
   ~SessionDriver() override;
   SessionDriver(const SessionDriver&) = delete;
   SessionDriver& operator=(const SessionDriver&) = delete;
@@ -65,16 +66,22 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   DriverLink link;  ///< place in the worker's list
 
  private:
+  class Candidates;
   class LegSocket final : public PollTarget {
    public:
-    LegSocket(SessionDriver& driver, relay::Leg leg) : owner(driver), name(leg) {}
-    void on_events(std::uint32_t events) override { owner.leg_events(*this, events); }
+    LegSocket(SessionDriver& driver, relay::Leg leg);
+    ~LegSocket();
+    void on_events(std::uint32_t events) override {
+      owner.leg_events(*this, events);
+      owner.context_.after_event();
+    }
 
     bool is_client() const { return name == relay::Leg::kClient; }
 
     SessionDriver& owner;
-    std::unique_ptr<SendQueue> queue;  ///< only while something waits
-    std::uint64_t lookup = 0;          ///< of the endpoint, under way; 0 = none
+    std::unique_ptr<SendQueue> queue;        ///< only while something waits
+    std::uint64_t lookup = 0;                ///< of the endpoint, under way; 0 = none
+    std::unique_ptr<Candidates> candidates;  ///< other addresses of the name being dialled
     int fd = -1;
     relay::Leg name;
     std::uint8_t quick_acks = kQuickAckReads;  ///< reads still acknowledged at once
@@ -104,6 +111,7 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   bool read_once(LegSocket& leg);
   void connect_settled(LegSocket& leg);
   void leg_ended(LegSocket& leg, relay::LegEnd end);
+  void note_failed_identification();
   void on_timer(MonotonicTime now) override;
 
   template <class F>
@@ -113,8 +121,9 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   void enqueue(LegSocket& leg, std::span<const std::uint8_t> bytes);
   void flush_queue(LegSocket& leg);
   void update_congestion(LegSocket& leg);
-  void start_connect(LegSocket& leg, const SocketAddress& address);
-  void looked_up(LegSocket& leg, Result<SocketAddress> address);
+  void looked_up(LegSocket& leg, Result<HostLookup::Addresses> addresses);
+  bool connect_to(LegSocket& leg, const SocketAddress& address);
+  bool try_next_address(LegSocket& leg);
   void dial_failed(LegSocket& leg, relay::LegEnd end);
   void drop_dial(LegSocket& leg);
   void release_leg(LegSocket& leg, relay::CloseMode mode);
@@ -127,7 +136,9 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   LegSocket origin_;
   std::unique_ptr<FurtherLegs> further_;
   MonotonicTime congested_since_ = MonotonicTime::max();  ///< max = no leg is
+  admission::AddressGate::Ticket ticket_;
   bool identified_ = false;
+  bool stopping_ = false;  ///< the forwarder ends it, not what the client did
   bool in_call_ = false;
   bool scheduled_ = false;
   bool finishing_ = false;

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "dataplane/io/host_lookup.h"
+#include "dataplane/io/dial_candidates.h"
 #include "dataplane/io/session_driver.h"
 #include "dataplane/io/socket_options.h"
 
@@ -20,6 +20,7 @@ void SessionDriver::dial(Leg leg, std::string_view endpoint) {
   if (finishing_) return;
   LegSocket& target = socket_for_dial(leg);
   if (target.fd >= 0 || target.lookup != 0) close(leg, CloseMode::kAbort);
+  target.candidates.reset();
   bump(context_.stats.dials);
   const auto address = parse_host_port(endpoint);
   if (!address) {
@@ -27,30 +28,51 @@ void SessionDriver::dial(Leg leg, std::string_view endpoint) {
     return;
   }
   if (const auto literal = literal_address(address->host, address->port)) {
-    start_connect(target, *literal);
+    static_cast<void>(connect_to(target, *literal));
     return;
   }
-  target.lookup = context_.lookup->start(
-      address->host, address->port,
-      [this, &target](Result<SocketAddress> found) { looked_up(target, std::move(found)); });
+  target.lookup = context_.lookup->start(address->host, address->port,
+                                         [this, &target](Result<HostLookup::Addresses> found) {
+                                           looked_up(target, std::move(found));
+                                         });
   if (target.lookup == 0) dial_failed(target, LegEnd::kNoResources);
 }
 
-void SessionDriver::looked_up(LegSocket& leg, Result<SocketAddress> address) {
+void SessionDriver::looked_up(LegSocket& leg, Result<HostLookup::Addresses> addresses) {
   leg.lookup = 0;
   if (over()) return;
-  if (address) {
-    start_connect(leg, *address);
-  } else {
+  if (!addresses || addresses->empty()) {
     dial_failed(leg, LegEnd::kUnreachable);
+    return;
   }
+  leg.candidates = std::make_unique<Candidates>(context_, leg, std::move(*addresses));
+  try_next_address(leg);
 }
 
-void SessionDriver::start_connect(LegSocket& leg, const SocketAddress& address) {
+/// False = there is none left. What is queued for the origin waits on.
+bool SessionDriver::try_next_address(LegSocket& leg) {
+  bool tried = false;
+  while (leg.candidates && !leg.candidates->empty()) {
+    if (leg.fd >= 0) ::close(std::exchange(leg.fd, -1));
+    leg.connecting = false;
+    tried = true;
+    const SocketAddress address = leg.candidates->take();
+    if (connect_to(leg, address)) {
+      if (!leg.candidates->empty())
+        leg.candidates->wait_until(context_.clock.now() + kNextAddressAfter);
+      return true;
+    }
+  }
+  return tried;
+}
+
+/// False = it failed at once, which the session will be told unless another address is tried.
+bool SessionDriver::connect_to(LegSocket& leg, const SocketAddress& address) {
+  leg.dial_end.reset();
   const int fd = open_stream_socket(address.family());
   if (fd < 0) {
     dial_failed(leg, leg_end_of(errno));
-    return;
+    return false;
   }
   set_relay_options(fd, kOriginUserTimeout);
   const int result =
@@ -59,21 +81,23 @@ void SessionDriver::start_connect(LegSocket& leg, const SocketAddress& address) 
     const LegEnd end = leg_end_of(errno);
     ::close(fd);
     dial_failed(leg, end);
-    return;
+    return false;
   }
   leg.fd = fd;
   // Also when connect() succeeded at once: the edge that add_socket() reports makes it known.
   leg.connecting = true;
+  return true;
 }
 
 void SessionDriver::dial_failed(LegSocket& leg, LegEnd end) {
-  leg.queue.reset();
+  if (!leg.candidates || leg.candidates->empty()) leg.queue.reset();
   leg.dial_end = end;
   schedule();
 }
 
 void SessionDriver::drop_dial(LegSocket& leg) {
   if (leg.lookup != 0) context_.lookup->cancel(std::exchange(leg.lookup, 0));
+  leg.candidates.reset();
   leg.dial_end.reset();
   if (leg.fd < 0) leg.queue.reset();
 }

@@ -49,7 +49,9 @@ void SessionDriver::send_outbox(LegSocket& leg) {
 
 void SessionDriver::enqueue(LegSocket& leg, std::span<const std::uint8_t> bytes) {
   if (bytes.empty() || leg.write_broken) return;
-  if (!leg.queue) leg.queue = std::make_unique<SendQueue>(context_.blocks);
+  if (!leg.queue)
+    leg.queue = std::make_unique<SendQueue>(
+        leg.name == relay::Leg::kClient ? context_.client_blocks : context_.origin_blocks);
   leg.queue->append(bytes);
   update_congestion(leg);
 }

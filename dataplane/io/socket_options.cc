@@ -66,7 +66,6 @@ relay::LegEnd leg_end_of(int error_number) {
       return relay::LegEnd::kTimedOut;
     case EHOSTUNREACH:
     case ENETUNREACH:
-    case EADDRNOTAVAIL:
     case EACCES:
     case EPERM:
     case EINVAL:
@@ -74,6 +73,7 @@ relay::LegEnd leg_end_of(int error_number) {
       return relay::LegEnd::kUnreachable;
     case EMFILE:
     case ENFILE:
+    case EADDRNOTAVAIL:  // no ephemeral port of ours is left towards that address
     case ENOBUFS:
     case ENOMEM:
     case ENOSPC:  // of epoll: too many watched descriptors

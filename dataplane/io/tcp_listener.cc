@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dataplane/io/admission_log.h"
 #include "dataplane/io/socket_options.h"
 
 namespace weir::io {
@@ -62,9 +63,26 @@ void TcpListener::on_events(std::uint32_t) {
       close_with_reset(fd);
       continue;
     }
+    auto ticket = admit(peer);
+    if (!ticket) {
+      open.fetch_sub(1, std::memory_order_relaxed);
+      close_with_reset(fd);
+      continue;
+    }
     bump(context_.stats.accepted);
-    accepted_(fd, peer_name(peer));
+    accepted_(fd, peer_name(peer), std::move(*ticket));
   }
+}
+
+std::optional<admission::AddressGate::Ticket> TcpListener::admit(const sockaddr_storage& peer) {
+  const auto address = IpAddress::from(peer);
+  if (!address) return admission::AddressGate::Ticket{};
+  const MonotonicTime now = context_.clock.now();
+  auto answer = context_.totals.gate.admit(*address, now);
+  if (answer.large_share) context_.admission_log->large_share(*address);
+  if (!answer.refusal) return std::move(answer.ticket);
+  context_.admission_log->refused(*answer.refusal, *address, now);
+  return std::nullopt;
 }
 
 /// The listener stays readable while it cannot be served: watching it on would spin.

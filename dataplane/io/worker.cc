@@ -1,6 +1,7 @@
 #include "dataplane/io/worker.h"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -12,9 +13,10 @@
 #include <unistd.h>
 
 #include "common/async/asio_executor.h"
-#include "common/telemetry/log.h"
+#include "dataplane/io/admission_log.h"
 #include "dataplane/io/host_lookup.h"
 #include "dataplane/io/lingering_set.h"
+#include "dataplane/io/load_shedder.h"
 #include "dataplane/io/session_driver.h"
 #include "dataplane/io/tcp_listener.h"
 #include "dataplane/io/worker_context.h"
@@ -28,18 +30,23 @@ struct Worker::State {
         context(clock, totals, poller),
         lingering(context),
         lookup(io),
+        shedder(context),
+        admission_log(totals.gate, context.stats),
         timer(io),
         work_guard(io.get_executor()) {
     context.lingering = &lingering;
     context.lookup = &lookup;
+    context.admission_log = &admission_log;
     context.post_work = [this] { post_work(); };
+    context.relieve = [this] { shedder.relieve(); };
+    totals.wake.emplace_back([this] { wake(); });
   }
 
-  void accepted(int fd, std::string address);
+  void accepted(int fd, std::string address, admission::AddressGate::Ticket ticket);
   void work();
   void post_work();
+  void wake();
   void arm();
-  void shed();
   void sweep(MonotonicTime now);
 
   // One thread runs it, so Asio's queues need no lock beyond post()'s.
@@ -49,15 +56,16 @@ struct Worker::State {
   WorkerContext context;
   LingeringSet lingering;
   HostLookup lookup;
+  LoadShedder shedder;
+  AdmissionLog admission_log;
   boost::asio::steady_timer timer;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_guard;
   SessionFactory factory;
   std::unique_ptr<TcpListener> listener;
   bool work_posted = false;
+  std::atomic<bool> woken{false};
   bool draining = false;
   MonotonicTime swept{};
-  log::Logger log{"worker"};
-  log::Every shed_logged{std::chrono::seconds{1}};
 };
 
 Worker::Worker(const Clock& clock, ProcessTotals& totals)
@@ -95,7 +103,9 @@ void Worker::listen(int fd, std::size_t connections_max, SessionFactory factory)
   state.factory = std::move(factory);
   state.listener = std::make_unique<TcpListener>(
       state.context, fd, connections_max,
-      [&state](int client, std::string address) { state.accepted(client, std::move(address)); });
+      [&state](int client, std::string address, admission::AddressGate::Ticket ticket) {
+        state.accepted(client, std::move(address), std::move(ticket));
+      });
   state.listener->start();
 }
 
@@ -121,8 +131,8 @@ void Worker::stop() {
   state_->io.stop();
 }
 
-void Worker::State::accepted(int fd, std::string address) {
-  auto driver = std::make_unique<SessionDriver>(context, fd);
+void Worker::State::accepted(int fd, std::string address, admission::AddressGate::Ticket ticket) {
+  auto driver = std::make_unique<SessionDriver>(context, fd, std::move(ticket));
   auto session = factory(*driver, ClientFacts{std::move(address), context.clock.wall_now()});
   SessionDriver* started = driver.release();  // it ends itself through context.finished
   if (!started->start(std::move(session))) started->abort("the socket cannot be watched");
@@ -136,13 +146,25 @@ void Worker::State::post_work() {
   });
 }
 
+/// From any thread.
+void Worker::State::wake() {
+  if (woken.exchange(true)) return;
+  boost::asio::post(io, [this] {
+    woken.store(false);
+    work();
+  });
+}
+
 /// After each batch of events, each posted turn and each timer.
 void Worker::State::work() {
   const std::vector<SessionDriver*> turn = std::exchange(context.scheduled, {});
-  for (SessionDriver* driver : turn) driver->run_scheduled();
+  for (SessionDriver* driver : turn) {
+    driver->run_scheduled();
+    context.after_event();
+  }
   const MonotonicTime now = context.clock.now();
   context.timers.run(now);
-  if (context.totals.queued_bytes.load(std::memory_order_relaxed) > kQueuedBytesMax) shed();
+  context.after_event();
   if (now - swept >= kSweepEvery) sweep(now);
   context.finished.clear();
   lingering.sweep();
@@ -162,36 +184,6 @@ void Worker::State::arm() {
     context.armed_for = MonotonicTime::max();
     work();
   });
-}
-
-/// Too much is queued in this process: the players with the largest queues go first. A publisher
-/// goes only when that cannot help and far too much is queued.
-void Worker::State::shed() {
-  const std::size_t held = context.totals.queued_bytes.load(std::memory_order_relaxed);
-  SessionDriver* largest_player = nullptr;
-  SessionDriver* largest_publisher = nullptr;
-  std::size_t player_bytes = kQueueLowMark;
-  std::size_t publisher_bytes = kQueueLowMark;
-  for (SessionDriver* driver = context.drivers; driver != nullptr; driver = driver->link.next) {
-    if (const auto bytes = driver->queued_for_client(); bytes > player_bytes) {
-      player_bytes = bytes;
-      largest_player = driver;
-    }
-    if (const auto bytes = driver->queued_for_origins(); bytes > publisher_bytes) {
-      publisher_bytes = bytes;
-      largest_publisher = driver;
-    }
-  }
-  SessionDriver* victim = largest_player;
-  if (victim == nullptr && held > kQueuedBytesPublishersMax) victim = largest_publisher;
-  if (victim == nullptr) return;
-  bump(context.stats.shed);
-  if (shed_logged.allow(context.clock.now()))
-    log.warning("{} bytes wait for slow peers, more than {}: ending the slowest session", held,
-                kQueuedBytesMax);
-  victim->abort("too many bytes queued");
-  // The next one, if needed, in the next turn: other workers shed too.
-  post_work();
 }
 
 void Worker::State::sweep(MonotonicTime now) {

@@ -5,7 +5,7 @@
 namespace weir::io {
 
 WorkerContext::WorkerContext(const Clock& clock_, ProcessTotals& totals_, Poller& poller_)
-    : clock(clock_), totals(totals_), poller(poller_), blocks(totals_.queued_bytes) {}
+    : clock(clock_), totals(totals_), poller(poller_) {}
 
 WorkerContext::~WorkerContext() = default;
 

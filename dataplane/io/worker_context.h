@@ -4,7 +4,6 @@
 // Threading: the worker's thread, but for `shared` (atomics).
 // Lifetime: outlives every driver of the worker.
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -16,21 +15,17 @@
 #include "dataplane/io/limits.h"
 #include "dataplane/io/outbox.h"
 #include "dataplane/io/poller.h"
+#include "dataplane/io/process_totals.h"
 #include "dataplane/io/send_queue.h"
 #include "dataplane/io/timer_heap.h"
 #include "dataplane/io/worker_stats.h"
 
 namespace weir::io {
 
+class AdmissionLog;
 class HostLookup;
 class LingeringSet;
 class SessionDriver;
-
-/// Shared by all workers of the process.
-struct ProcessTotals {
-  std::atomic<std::size_t> queued_bytes{0};
-  std::atomic<std::size_t> connections{0};
-};
 
 /// Sessions of one worker as a list through themselves: no allocation, O(1) removal.
 struct DriverLink {
@@ -47,7 +42,8 @@ struct WorkerContext {
   const Clock& clock;
   ProcessTotals& totals;
   Poller& poller;
-  BlockPool blocks;
+  BlockPool client_blocks{totals.queued_to_clients};
+  BlockPool origin_blocks{totals.queued_to_origins};
   TimerHeap timers;
   Outbox client_outbox;
   Outbox origin_outbox;
@@ -57,16 +53,24 @@ struct WorkerContext {
       std::make_unique_for_overwrite<std::uint8_t[]>(kReceiveBufferBytes);
   LingeringSet* lingering = nullptr;
   HostLookup* lookup = nullptr;
+  AdmissionLog* admission_log = nullptr;
 
   SessionDriver* drivers = nullptr;                      ///< head of the list of all sessions
   std::vector<SessionDriver*> scheduled;                 ///< to be run in posted work
   std::vector<std::unique_ptr<SessionDriver>> finished;  ///< destroyed when no event can name them
   /// Asks for a run of scheduled work, due timers and finished drivers; one is under way at most.
   std::function<void()> post_work;
+  /// Ends sessions until the process is no longer overloaded.
+  std::function<void()> relieve = [] {};
   /// Told with the reason of each session that ends.
   std::function<void(std::string_view)> session_over = [](std::string_view) {};
   /// For when the kernel is asked to wake this worker: an earlier timer must ask for a run.
   MonotonicTime armed_for = MonotonicTime::max();
+
+  /// After each piece of work that may have queued bytes, with no session's call on the stack.
+  void after_event() {
+    if (totals.overloaded()) relieve();
+  }
 };
 
 }  // namespace weir::io

@@ -9,7 +9,11 @@ namespace weir::io {
 struct WorkerStats {
   using Count = std::atomic<std::uint64_t>;
   Count accepted{0};
-  Count refused_full{0};  ///< beyond the most connections
+  Count refused_full{0};        ///< beyond the most connections
+  Count refused_concurrent{0};  ///< beyond what one client address may have
+  Count refused_rate{0};
+  Count refused_failures{0};
+  Count failed_identifications{0};
   Count accept_errors{0};
   Count open_sessions{0};
   Count bytes_from_client{0};

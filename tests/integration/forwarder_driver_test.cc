@@ -213,7 +213,7 @@ class DriverTest : public ::testing::Test {
     worker.reset();
     EXPECT_EQ(script.alive.load(), 0);
     EXPECT_EQ(totals.connections.load(), 0U);
-    EXPECT_EQ(totals.queued_bytes.load(), 0U);
+    EXPECT_EQ(totals.queued_bytes(), 0U);
   }
   /// Waits for a fact that another thread brings about.
   static bool eventually(const std::function<bool()>& fact,
@@ -367,12 +367,12 @@ TEST_F(DriverTest, ASlowReaderCostsABoundedQueueAndLosesNothing) {
   std::thread sender([&] { EXPECT_TRUE(server.send(media)); });
   // It reads nothing until the relay has stopped reading the origin.
   ASSERT_TRUE(eventually([&] { return worker->stats().congested.load() > 0; }));
-  EXPECT_LE(totals.queued_bytes.load(),
+  EXPECT_LE(totals.queued_bytes(),
             kQueueHighMark + kReceiveBufferBytes + 2 * kQueueBlockBytes);
   EXPECT_LT(script.read_from_origin.load(), media.size());
   EXPECT_EQ(client.receive(media.size()), media);
   sender.join();
-  EXPECT_TRUE(eventually([&] { return totals.queued_bytes.load() == 0; }));
+  EXPECT_TRUE(eventually([&] { return totals.queued_bytes() == 0; }));
 }
 
 TEST_F(DriverTest, AClientThatAsksWithoutReadingIsNotReadEither) {
@@ -386,7 +386,7 @@ TEST_F(DriverTest, AClientThatAsksWithoutReadingIsNotReadEither) {
   const std::string questions = pattern(24'000'000);
   std::thread sender([&] { EXPECT_TRUE(client.send(questions)); });
   ASSERT_TRUE(eventually([&] { return worker->stats().congested.load() > 0; }));
-  EXPECT_LE(totals.queued_bytes.load(),
+  EXPECT_LE(totals.queued_bytes(),
             kQueueHighMark + kReceiveBufferBytes + 2 * kQueueBlockBytes);
   EXPECT_LT(read.load(), questions.size());
   // It is heard again once it reads, and nothing is lost.
@@ -409,7 +409,7 @@ TEST_F(DriverTest, TheQueueOfASessionThatEndsIsGivenBack) {
   });
   ASSERT_TRUE(eventually([&] { return worker->stats().congested.load() > 0; }));
   client.reset();
-  EXPECT_TRUE(eventually([&] { return totals.queued_bytes.load() == 0; }));
+  EXPECT_TRUE(eventually([&] { return totals.queued_bytes() == 0; }));
   sender.join();
 }
 

@@ -1,0 +1,35 @@
+#pragma once
+// ProcessTotals: what all workers of the process share: counts, the bound of queued bytes, and who
+// may connect.
+//
+// Threading: atomics, and the gate's own lock; the rest is set before the first worker runs.
+// Lifetime: outlives the workers.
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+#include "dataplane/admission/address_gate.h"
+#include "dataplane/io/limits.h"
+
+namespace weir::io {
+
+struct ProcessTotals {
+  std::atomic<std::size_t> queued_to_clients{0};  ///< bytes that slow players have not taken
+  std::atomic<std::size_t> queued_to_origins{0};
+  std::atomic<std::size_t> connections{0};
+  /// Bound of both together.
+  std::size_t queued_bytes_max = kQueuedBytesMax;
+  admission::AddressGate gate;
+  /// Each makes one worker take a turn; one per worker.
+  std::vector<std::function<void()>> wake;
+
+  std::size_t queued_bytes() const {
+    return queued_to_clients.load(std::memory_order_relaxed) +
+           queued_to_origins.load(std::memory_order_relaxed);
+  }
+  bool overloaded() const { return queued_bytes() > queued_bytes_max; }
+};
+
+}  // namespace weir::io
