@@ -3,7 +3,9 @@
 // session has ended, or on SIGTERM.
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +18,7 @@
 #include <sys/resource.h>
 
 #include "tests/support/rtmp/recording_origin.h"
+#include "tests/support/rtmp/script_origin.h"
 #include "tests/support/rtmp/scripted_client.h"
 
 namespace {
@@ -32,6 +35,8 @@ struct Options {
   double seconds = 10;
   ClientOptions client;
   weir::tests::OriginOptions origin;
+  std::string script;  ///< file of steps, or of an origin's rules; empty = none
+  weir::tests::ScriptOptions scripted;
 };
 
 std::string with_number(std::string text, std::uint64_t number) {
@@ -176,6 +181,112 @@ int run_origin(Options& options) {
   return 0;
 }
 
+/// Follows a script against one address; fails when a step does.
+int run_script(Options& options) {
+  tcp::endpoint address;
+  std::vector<weir::tests::Json> steps;
+  std::string why;
+  if (!parse_authority(options.listen, address) ||
+      !weir::tests::read_script(options.script, steps, why)) {
+    std::fprintf(stderr, "bad --to %s or --file: %s\n", options.listen.c_str(), why.c_str());
+    return 2;
+  }
+  boost::asio::io_context context(1);
+  EventLog log;
+  weir::SystemRandom random;
+  int status = 1;
+  std::shared_ptr<weir::tests::ScriptSession> session;
+  boost::asio::steady_timer end(
+      context, std::chrono::milliseconds(static_cast<int>(options.seconds * 1000)));
+  boost::asio::signal_set go_on(context, SIGUSR1);
+  boost::asio::signal_set stop(context, SIGTERM, SIGINT);
+  const auto finish = [&](bool failed) {
+    status = failed ? 1 : 0;
+    end.cancel();
+    go_on.cancel();
+    stop.cancel();
+  };
+  tcp::socket socket(context);
+  boost::system::error_code refused;
+  socket.connect(address, refused);
+  if (refused) {
+    log.write(0, "refused", EventLog::field("code", refused.message()));
+    return 1;
+  }
+  session = std::make_shared<weir::tests::ScriptSession>(std::move(socket), 0, options.scripted,
+                                                         log, random, finish);
+  end.async_wait([&](boost::system::error_code error) {
+    if (error) return;
+    log.write(0, "failed", EventLog::field("why", std::string_view("--seconds are over")));
+    session->close();
+    status = 1;
+  });
+  stop.async_wait([&](boost::system::error_code error, int) {
+    if (!error) session->close();
+  });
+  std::function<void()> wait_signal = [&] {
+    go_on.async_wait([&](boost::system::error_code error, int) {
+      if (error) return;
+      session->go_on();
+      wait_signal();
+    });
+  };
+  wait_signal();
+  session->start(steps);
+  context.run();
+  return status;
+}
+
+/// An origin whose answers are the rules of a script.
+int run_script_origin(Options& options) {
+  tcp::endpoint listen;
+  std::vector<weir::tests::Json> lines;
+  std::string why;
+  if (!parse_authority(options.listen, listen) ||
+      !weir::tests::read_script(options.script, lines, why) ||
+      !weir::tests::make_rules(lines, options.scripted.rules, why)) {
+    std::fprintf(stderr, "bad --listen %s or --script: %s\n", options.listen.c_str(), why.c_str());
+    return 2;
+  }
+  options.scripted.server = true;
+  boost::asio::io_context context(1);
+  EventLog log;
+  weir::SystemRandom random;
+  weir::tests::ScriptOrigin origin(context, listen, options.scripted, log, random);
+  log.write(0, "listening", EventLog::field("port", std::uint64_t{origin.port()}));
+  boost::asio::steady_timer end(
+      context, std::chrono::milliseconds(static_cast<int>(options.seconds * 1000)));
+  boost::asio::signal_set go_on(context, SIGUSR1);
+  boost::asio::signal_set stop(context, SIGTERM, SIGINT);
+  const auto finish = [&](boost::system::error_code error) {
+    if (error) return;
+    origin.close();
+    end.cancel();
+    go_on.cancel();
+    stop.cancel();
+  };
+  end.async_wait(finish);
+  stop.async_wait([&](boost::system::error_code error, int) { finish(error); });
+  std::function<void()> wait_signal = [&] {
+    go_on.async_wait([&](boost::system::error_code error, int) {
+      if (error) return;
+      origin.go_on();
+      wait_signal();
+    });
+  };
+  wait_signal();
+  context.run();
+  return 0;
+}
+
+void define_recording(CLI::App& command, Options& options) {
+  command.add_flag("--nginx-format3", options.scripted.nginx_format3,
+                   "read format 3 as nginx-rtmp writes it");
+  command.add_flag("--no-media-events", options.scripted.quiet, "no event per media message");
+  command.add_option("--record-flv", options.scripted.flv, "media that came, {n} = session");
+  command.add_option("--record-raw", options.scripted.raw, "every byte that came, {n} = session");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -202,8 +313,16 @@ int main(int argc, char** argv) {
   origin->add_option("--serve-mixed", options.origin.serve_mixed);
   origin->add_option("--chunk-size", options.origin.chunk_size);
   origin->add_option("--refuse", options.origin.refuse);
+  origin->add_option("--script", options.script, "rules of its answers, - = standard input");
+  define_recording(*origin, options);
+  CLI::App* script = app.add_subcommand("script", "follow a script");
+  script->add_option("--to", options.listen, "address:port")->required();
+  script->add_option("--file", options.script, "steps, - = standard input")->required();
+  script->add_option("--seconds", options.seconds);
+  define_recording(*script, options);
   CLI11_PARSE(app, argc, argv);
-  if (*origin) return run_origin(options);
+  if (*script) return run_script(options);
+  if (*origin) return options.script.empty() ? run_origin(options) : run_script_origin(options);
   options.client.mode = *publish ? ClientOptions::Mode::kPublish
                         : *play  ? ClientOptions::Mode::kPlay
                                  : ClientOptions::Mode::kSilent;
