@@ -1,0 +1,244 @@
+"""Known clients through the forwarder and a real nginx-rtmp: their sequences written out, and the programs
+themselves. All of it compares what came with what was sent."""
+import signal
+import subprocess
+import unittest
+
+from harness import clients, ertmp, script
+from harness.cluster import Cluster
+from harness.nginx import NginxOrigin
+from harness.processes import Process, wait_for
+from harness.script import Script, by_track, facts, read_flv, told
+
+PUSH_AND_PULL = '''
+      push rtmp://127.0.0.1:{port}/live;
+    }}
+    application pulling {{
+      live on;
+      idle_streams on;
+      pull rtmp://127.0.0.1:{port}/live;
+'''
+
+
+def setUpModule():
+    global cluster
+    # Without `wait_key off` nginx-rtmp waits for a key frame that it would know as one: none of Enhanced RTMP is.
+    cluster = Cluster(origins=1, nginx_extra='wait_key off;').__enter__()
+    unittest.addModuleCleanup(cluster.__exit__, None, None, None)
+
+
+class ThroughTheForwarder(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.origin, cls.port = cluster.origins[0], cluster.forwarder_ports[0][0]
+        cls.flv = script.short_source()
+        cls.media, cls.hashes = facts(read_flv(cls.flv)), script.packet_hashes(cls.flv)
+
+    def start(self, process):
+        self.addCleanup(process.stop)
+        return process
+
+    def run_script(self, name, port, steps, **options):
+        return self.start(Script(cluster.dir, name, port, steps, **options))
+
+    def watch(self, name, **options):
+        """A player that is attached at the origin itself, before anybody publishes."""
+        watcher = self.run_script(f'watch-{name}', self.origin.rtmp_port,
+                                  script.play(self.origin.rtmp_port, name), nginx_format3=True, **options)
+        watcher.reached('playing')
+        return watcher
+
+    def publish(self, name):
+        return self.run_script(f'publish-{name}', self.port, script.publish(
+            self.port, name, [{'flv': str(self.flv), 'set_data_frame': True}]))
+
+    def wait_player(self, name):
+        """A relayed player of that stream waits for its publisher."""
+        wait_for(lambda: any(s.get('stream', '').endswith('/' + name) for s in
+                             cluster.ctl('session', 'list').get('sessions', [])), 10,
+                 f'a player of {name} waits', poll=0.1)
+
+    def check_media(self, recorder):
+        self.assertEqual(by_track(self.media),
+                         by_track(told(recorder.wait_messages(len(self.media), 15))))
+
+
+class Sequences(ThroughTheForwarder):
+    def publish_as(self, client):
+        name = f'as-{client}'
+        watcher = self.watch(name)
+        publisher = self.run_script(name, self.port, clients.PUBLISHERS[client](self.port, name, self.flv))
+        publisher.reached('sent')
+        self.check_media(watcher)
+        self.assertIn(name, self.origin.published())
+        publisher.signal(signal.SIGUSR1)
+        publisher.finish()
+        wait_for(lambda: name not in self.origin.published(), 3, f'{name} has ended at the origin')
+
+    def play_as(self, client):
+        name = f'for-{client}'
+        player = self.run_script(f'play-{client}', self.port, clients.PLAYERS[client](self.port, name),
+                                 nginx_format3=True)
+        self.wait_player(name)
+        publisher = self.publish(name)
+        player.reached('playing', 15)
+        self.check_media(player)
+        player.signal(signal.SIGUSR1)
+        player.finish()
+        publisher.signal(signal.SIGUSR1)
+        publisher.finish()
+
+    def test_obs_publishes(self):
+        self.publish_as('obs')
+
+    def test_fmle_publishes(self):
+        self.publish_as('fmle')
+
+    def test_haivision_publishes(self):
+        self.publish_as('haivision')
+
+    def test_an_nginx_relay_publishes(self):
+        self.publish_as('nginx-relay')
+
+    def test_an_srs_edge_publishes(self):
+        self.publish_as('srs-edge')
+
+    def test_amf3_commands_publish(self):
+        self.publish_as('amf3')
+
+    def test_an_srs_edge_plays(self):
+        self.play_as('srs-edge')
+
+    def test_flash_plays_pauses_seeks_and_closes(self):
+        self.play_as('flash')
+
+
+class Programs(ThroughTheForwarder):
+    def run_program(self, name, *words):
+        return self.start(Process(name, words, cluster.dir))
+
+    def check_hashes(self, got, least=0.9):
+        """A prefix of each track of the source, and most of it: programs end within a packet or two."""
+        for track, all_of in self.hashes.items():
+            mine = got.get(track, [])
+            self.assertEqual(all_of[:len(mine)], mine, track)
+            self.assertGreaterEqual(len(mine), least * len(all_of), track)
+
+    def test_ffmpeg_publishes_with_a_token_and_connect_fields(self):
+        watcher = self.watch('ffmpeg')
+        url = f'{cluster.url("ffmpeg")}?token=a.b%2F1&x=y'
+        done = subprocess.run(
+            ['ffmpeg', '-loglevel', 'error', '-nostdin', '-i', self.flv, '-c', 'copy', '-f', 'flv',
+             '-rtmp_live', 'live', '-rtmp_conn', 'B:1', '-rtmp_conn', 'S:extra', '-rtmp_flashver',
+             'FMLE/3.0 (weir)', '-rtmp_pageurl', 'http://example/page', url],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=20, text=True)
+        self.assertEqual((0, ''), (done.returncode, done.stderr))
+        self.check_media(watcher)
+
+    def test_ffprobe_plays_with_the_digest_handshake(self):
+        probe = self.run_program('ffprobe', 'ffprobe', '-v', 'error', '-probesize', '20000', '-read_intervals',
+                                 '%+#100', '-show_entries', 'packet=codec_type,data_hash', '-show_data_hash',
+                                 'sha256', '-of', 'json', cluster.url('ffprobe'))
+        self.wait_player('ffprobe')
+        self.publish('ffprobe')
+        self.assertEqual(0, probe.wait(15), probe.tail())
+        self.check_hashes(script.hashes_by_track(probe.text()), 0.6)
+
+    def rtmpdump(self, name, *words):
+        """All of a stream; a live one has no end, so rtmpdump is told to stop when it has written enough."""
+        file = cluster.dir / f'{name}.flv'
+        program = self.run_program(f'rtmpdump-{name}', 'rtmpdump', *words, '--live', '-o', file)
+        self.wait_player(name)
+        self.publish(name)
+        wait_for(lambda: file.exists() and file.stat().st_size >= 0.95 * self.flv.stat().st_size, 15,
+                 lambda: f'rtmpdump writes: {program.tail()}')
+        program.signal(signal.SIGINT)
+        self.assertEqual(2, program.wait(5), program.tail())  # 2: ended before the stream did
+        self.check_hashes(script.packet_hashes(file))
+
+    def test_rtmpdump_plays_a_url(self):
+        self.rtmpdump('librtmp', '-r', cluster.url('librtmp'))
+
+    def test_rtmpdump_plays_by_app_playpath_and_tc_url(self):
+        host = f'rtmp://127.0.0.1:{self.port}'
+        self.rtmpdump('librtmp-y', '-r', host, '-a', 'live', '-y', 'librtmp-y?token=1', '-t', f'{host}/live',
+                      '-f', 'WIN 32,0,0,465', '-s', 'http://example/p.swf', '-C', 'B:1')
+
+    def test_gstreamer_publishes(self):
+        recording = cluster.dir / 'gst.flv'
+        watcher = self.watch('gst', record_flv=recording)
+        program = self.run_program(
+            'rtmp2sink', *f'gst-launch-1.0 filesrc location={self.flv} ! flvdemux name=d '
+            f'flvmux name=m streamable=true ! rtmp2sink sync=false location={cluster.url("gst")} '
+            'd.video ! queue ! h264parse ! m. d.audio ! queue ! aacparse ! m.'.split())
+        self.assertEqual(0, program.wait(20), program.tail())
+        watcher.wait_messages(0.95 * len(self.media), 10)
+        self.check_hashes(script.packet_hashes(recording))
+
+    def test_gstreamer_plays(self):
+        file = cluster.dir / 'gst-played.flv'
+        program = self.run_program('rtmp2src', 'gst-launch-1.0', 'rtmp2src',
+                                   f'location={cluster.url("gst-play")}', 'num-buffers=120', '!', 'filesink',
+                                   f'location={file}')
+        self.wait_player('gst-play')
+        self.publish('gst-play')
+        self.assertEqual(0, program.wait(20), program.tail())
+        self.check_hashes(script.packet_hashes(file), 0.75)
+
+
+class NginxPasses(ThroughTheForwarder):
+    """What nginx-rtmp passes on without knowing it, and what its own reader and writer do to times."""
+
+    def test_enhanced_rtmp_of_every_kind(self):
+        for name, messages in ertmp.everything().items():
+            with self.subTest(name):
+                stream, file = f'enhanced-{name}', script.write_flv(cluster.dir / f'{name}.flv', messages)
+                watcher = self.watch(stream)
+                player = self.run_script(f'play-{stream}', self.port, script.play(
+                    self.port, stream, connect=script.connect_object(self.port, **ertmp.CONNECT_V2)),
+                    nginx_format3=True)
+                self.wait_player(stream)
+                self.run_script(f'publish-{stream}', self.port, script.publish(
+                    self.port, stream, [{'flv': str(file)}],
+                    connect=script.connect_object(self.port, **ertmp.CONNECT_V2)))
+                sent = by_track(facts(messages))
+                self.assertEqual(sent, by_track(told(watcher.wait_messages(len(messages)))))
+                self.assertEqual(sent, by_track(told(player.wait_messages(len(messages)))))
+
+    def begin_late(self, name, offset, repeats):
+        """A watcher, and a publisher in real time whose times begin half a second before a border."""
+        watcher = self.watch(name)
+        return watcher, self.run_script(f'publish-{name}', self.port, script.publish(
+            self.port, name, [{'flv': str(self.flv), 'set_data_frame': True, 'realtime': True, 'csid_audio': 6,
+                               'time_offset': offset, 'headers': 'librtmp', 'repeat_extended': repeats}],
+            chunk_size=128))
+
+    def check_late(self, offset, watcher, late):
+        moved = by_track([(kind, time + offset, *rest) for kind, time, *rest in self.media])
+        self.assertEqual(moved, by_track(told(watcher.wait_messages(len(self.media)))))
+        last = {track[-1] for track in moved.values()}
+        wait_for(lambda: last <= set(told(late.messages((8, 9)))), 5, 'the late one has the last messages')
+        for kind, track in by_track(told(late.messages((8, 9)))).items():
+            # The server repeats the sequence header with a time of its own; the rest is the rest.
+            self.assertEqual(moved[kind][0][2:], track[0][2:])
+            self.assertGreater(len(track), 5)
+            self.assertEqual(moved[kind][1 - len(track):], track[1:])
+
+    def test_late_joiners_behind_the_borders_of_time(self):
+        cases = {'24-bits': (0xFFFFFF, True), '31-bits': (0x7FFFFFFF, True), 'not-repeated': (0xFFFFFF, False)}
+        begun = {name: self.begin_late(name, border - 500, repeats)
+                 for name, (border, repeats) in cases.items()}
+        late = {}
+        for name, (border, _) in cases.items():
+            wait_for(lambda: any(e['time'] > border for e in begun[name][0].messages((8, 9))), 10,
+                     'times have crossed')
+            late[name] = self.run_script(f'play-{name}', self.port, script.play(self.port, name),
+                                         nginx_format3=True)
+        for name, (border, _) in cases.items():
+            with self.subTest(name):
+                begun[name][1].reached('sent')
+                self.check_late(border - 500, begun[name][0], late[name])
+
+
+if __name__ == '__main__':
+    unittest.main()
