@@ -3,12 +3,23 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 namespace weir::test {
 namespace {
 
 constexpr std::uint32_t kEscape = 0xFFFFFF;
-constexpr std::size_t kOpenMax = 6;
-constexpr std::array<std::uint8_t, 5> kTypes{8, 9, 18, 20, 22};
+/// What a receiver with the limits of nginx-rtmp and ours accepts.
+constexpr std::size_t kOpenMax = 8;
+constexpr std::size_t kIdsMax = 60;
+constexpr std::uint32_t kChunkSizeMax = 1024 * 1024;
+constexpr std::uint32_t kControlId = 2;
+constexpr std::uint8_t kSetChunkSize = 1;
+constexpr std::uint8_t kAbort = 2;
+constexpr std::uint8_t kUserControl = 4;
+/// Media, data and commands of both encodings, shared objects, aggregates, user control, and one
+/// that nobody has defined.
+constexpr std::array<std::uint8_t, 11> kTypes{8, 9, 8, 9, 15, 17, 18, 20, 22, kUserControl, 0x30};
 /// Where timelines start: at zero, and shortly before each border.
 constexpr std::array<std::uint32_t, 6> kTimeBases{0,         40,         0xFFFFFF - 2000,
                                                   0x1000000, 0x7FFFFC00, 0xFFFFF800};
@@ -19,11 +30,20 @@ void put(std::vector<std::uint8_t>& out, std::uint32_t value, int bytes) {
 
 }  // namespace
 
+std::string to_text(const TrainStyle& style) {
+  return fmt::format(
+      "nginx_format3={} repeats_extended={} only_full_headers={} wide_ids={} many_ids={} aborts={} "
+      "large={} message_streams={}",
+      style.nginx_format3, style.repeats_extended, style.only_full_headers, style.wide_ids,
+      style.many_ids, style.aborts, style.large, style.message_streams);
+}
+
 ChunkTrain::ChunkTrain(Random& random, const TrainStyle& style)
     : random_(random), style_(style), base_time_(kTimeBases[random.below(kTimeBases.size())]) {
-  const std::size_t count = 2 + random_.below(7);
+  const std::size_t count =
+      style_.many_ids ? 30 + random_.below(kIdsMax - 30) : 2 + random_.below(7);
   for (std::size_t i = 0; i < count; ++i) {
-    std::uint32_t id = 3 + static_cast<std::uint32_t>(random_.below(26));
+    std::uint32_t id = 2 + static_cast<std::uint32_t>(random_.below(style_.many_ids ? 62 : 27));
     if (style_.wide_ids && chance(60)) {
       id = 64 + static_cast<std::uint32_t>(random_.below(chance(50) ? 256 : 65536));
     }
@@ -31,39 +51,48 @@ ChunkTrain::ChunkTrain(Random& random, const TrainStyle& style)
   }
 }
 
-const TrainMessage* ChunkTrain::step(std::vector<std::uint8_t>& out) {
-  if (chance(1)) {
-    set_chunk_size(out);
-    return nullptr;
-  }
-  Stream& stream = streams_[ids_[random_.below(ids_.size())]];
-  if (!stream.open) {
-    const auto open = static_cast<std::size_t>(std::count_if(
-        streams_.begin(), streams_.end(), [](const auto& s) { return s.second.open; }));
-    if (open >= kOpenMax) {
-      finish(out);
-      return nullptr;
+std::size_t ChunkTrain::open_messages() const {
+  return static_cast<std::size_t>(
+      std::count_if(streams_.begin(), streams_.end(), [](const auto& s) { return s.second.open; }));
+}
+
+ChunkTrain::Step ChunkTrain::step(std::vector<std::uint8_t>& out) {
+  const std::size_t open = open_messages();
+  // A control message is one more message for its time, and may not come inside another one.
+  if (open < kOpenMax && !streams_[kControlId].open) {
+    if (style_.aborts && open > 0 && chance(3)) return {.aborted = abort_one(out)};
+    if (chance(1)) {
+      change_chunk_size(out);
+      return {};
     }
-    for (const auto& [id, s] : streams_) {
-      if (&s == &stream) stream.message.chunk_stream = id;
-    }
-    begin(stream, out);
-    put_payload(stream, out);
-    return &stream.message;
   }
-  put_id(3, stream.message.chunk_stream, out);
-  if (stream.extended && style_.repeats_extended) put(out, stream.field, 4);
+  const std::uint32_t id = ids_[random_.below(ids_.size())];
+  Stream& stream = streams_[id];
+  if (stream.open) {
+    put_continuation(stream, out);
+    return {};
+  }
+  if (open >= kOpenMax) {
+    finish(out);
+    return {};
+  }
+  stream.message.chunk_stream = id;
+  const std::size_t before = out.size();
+  const int format = begin(stream, out);
+  const std::size_t header_bytes = out.size() - before;
   put_payload(stream, out);
-  return nullptr;
+  return {.begun = &stream.message, .format = format, .header_bytes = header_bytes};
+}
+
+void ChunkTrain::put_continuation(Stream& stream, std::vector<std::uint8_t>& out) {
+  put_id(3, stream.message.chunk_stream, out);
+  if (stream.tells_field && style_.repeats_extended) put(out, stream.field, 4);
+  put_payload(stream, out);
 }
 
 void ChunkTrain::finish(std::vector<std::uint8_t>& out) {
   for (auto& [id, stream] : streams_) {
-    while (stream.open) {
-      put_id(3, id, out);
-      if (stream.extended && style_.repeats_extended) put(out, stream.field, 4);
-      put_payload(stream, out);
-    }
+    while (stream.open) put_continuation(stream, out);
   }
 }
 
@@ -89,7 +118,9 @@ std::uint32_t ChunkTrain::next_time(const Stream& stream) {
 }
 
 int ChunkTrain::choose_format(const Stream& stream, const TrainMessage& next) {
-  if (!stream.used || style_.only_full_headers) return 0;
+  if (style_.only_full_headers) return 0;
+  // As librtmp's pings: nothing to inherit, so message stream 0, and a delta to time 0.
+  if (!stream.used) return next.stream_id == 0 && chance(50) ? 1 : 0;
   const TrainMessage& last = stream.message;
   const std::uint32_t delta = next.time - last.time;
   // A delta of more than half the range is a step backwards; only absolute time can say it.
@@ -97,7 +128,7 @@ int ChunkTrain::choose_format(const Stream& stream, const TrainMessage& next) {
   const bool same = next.payload.size() == last.payload.size() && next.type == last.type;
   bool format3 = false;
   if (style_.nginx_format3 || (stream.extended && stream.after_full)) {
-    format3 = same && delta == 0;
+    format3 = same && delta == 0 && !next.payload.empty();
   } else {
     format3 = same && delta == stream.delta;
   }
@@ -106,29 +137,40 @@ int ChunkTrain::choose_format(const Stream& stream, const TrainMessage& next) {
   return chance(75) ? best : static_cast<int>(random_.below(static_cast<std::uint64_t>(best) + 1));
 }
 
-void ChunkTrain::begin(Stream& stream, std::vector<std::uint8_t>& out) {
+std::size_t ChunkTrain::next_size(std::uint8_t type) {
+  if (type == kUserControl) return 6 + random_.below(60);
+  if (chance(4)) return 0;
+  if (chance(4)) return std::min<std::size_t>(chunk_size_ * (1 + random_.below(2)), 3000);
+  if (style_.large && chance(1)) return 60'000 + random_.below(120'000);
+  return random_.below(chance(10) ? 2500 : 260);
+}
+
+TrainMessage ChunkTrain::next_message(const Stream& stream) {
   TrainMessage next;
   next.chunk_stream = stream.message.chunk_stream;
   next.time = next_time(stream);
-  const bool alike = stream.used && chance(55);
+  const bool alike = stream.used && stream.message.type > kAbort && chance(55);
   next.type = alike ? stream.message.type : kTypes[random_.below(kTypes.size())];
-  next.stream_id = stream.used && chance(97) ? stream.message.stream_id
-                                             : static_cast<std::uint32_t>(random_.below(3));
-  std::size_t size = random_.below(chance(10) ? 2500 : 260);
-  if (alike) size = stream.message.payload.size();
+  next.stream_id = stream.used && chance(97)
+                       ? stream.message.stream_id
+                       : static_cast<std::uint32_t>(random_.below(style_.message_streams));
+  const std::size_t size = alike ? stream.message.payload.size() : next_size(next.type);
   auto fill = static_cast<std::uint8_t>(random_.next());
   // Payload that begins like an extended timestamp that is not repeated, yet is not equal to one.
-  if (!style_.repeats_extended && next.time != 0xFFFFFFFF && chance(40)) {
-    fill = static_cast<std::uint8_t>(next.time >> 24);
-  }
+  if (!style_.repeats_extended && chance(40)) fill = static_cast<std::uint8_t>(next.time >> 24);
+  if (fill == 0xFF) fill = 0xFE;
   next.payload.resize(size, fill);
   ++serial_;
   for (std::size_t i = 0; i < size && i < 4; ++i) {
     next.payload[i] = static_cast<std::uint8_t>(serial_ >> (8 * i));
   }
+  return next;
+}
 
+int ChunkTrain::begin(Stream& stream, std::vector<std::uint8_t>& out) {
+  TrainMessage next = next_message(stream);
   const int format = choose_format(stream, next);
-  std::uint32_t field = format == 0 ? next.time : next.time - stream.message.time;
+  const std::uint32_t field = format == 0 ? next.time : next.time - stream.message.time;
   put_id(format, next.chunk_stream, out);
   if (format < 3) {
     stream.field = field;
@@ -137,15 +179,17 @@ void ChunkTrain::begin(Stream& stream, std::vector<std::uint8_t>& out) {
     stream.after_full = format == 0;
     put(out, std::min(field, kEscape), 3);
   }
+  stream.tells_field = stream.extended && (format < 3 || !style_.nginx_format3);
   if (format < 2) {
-    put(out, static_cast<std::uint32_t>(size), 3);
+    put(out, static_cast<std::uint32_t>(next.payload.size()), 3);
     put(out, next.type, 1);
   }
   if (format == 0) put(out, __builtin_bswap32(next.stream_id), 4);
-  if (stream.extended) put(out, stream.field, 4);
+  if (stream.tells_field) put(out, stream.field, 4);
   stream.message = std::move(next);
   stream.sent = 0;
   stream.used = stream.open = true;
+  return format;
 }
 
 void ChunkTrain::put_payload(Stream& stream, std::vector<std::uint8_t>& out) {
@@ -172,14 +216,47 @@ void ChunkTrain::put_id(int format, std::uint32_t id, std::vector<std::uint8_t>&
   }
 }
 
-void ChunkTrain::set_chunk_size(std::vector<std::uint8_t>& out) {
-  chunk_size_ = 128 + static_cast<std::uint32_t>(random_.below(chance(50) ? 64 : 4000));
-  put_id(0, 2, out);
+void ChunkTrain::put_control(std::uint8_t type, std::uint32_t value,
+                             std::vector<std::uint8_t>& out) {
+  put_id(0, kControlId, out);
   put(out, 0, 3);
   put(out, 4, 3);
-  put(out, 1, 1);
+  put(out, type, 1);
   put(out, 0, 4);
-  put(out, chunk_size_, 4);
+  put(out, value, 4);
+  Stream& stream = streams_[kControlId];
+  stream = Stream{.used = true, .after_full = true};
+  stream.message = {.chunk_stream = kControlId, .type = type, .payload = {0, 0, 0, 0}};
+}
+
+void ChunkTrain::change_chunk_size(std::vector<std::uint8_t>& out) {
+  switch (random_.below(4)) {
+    case 0:
+      chunk_size_ = 128;
+      break;
+    case 1:
+      chunk_size_ = 128 + static_cast<std::uint32_t>(random_.below(64));
+      break;
+    case 2:
+      chunk_size_ = 128 + static_cast<std::uint32_t>(random_.below(4000));
+      break;
+    default:
+      chunk_size_ = style_.large ? kChunkSizeMax - static_cast<std::uint32_t>(random_.below(2))
+                                 : 60'000 + static_cast<std::uint32_t>(random_.below(6000));
+      break;
+  }
+  put_control(kSetChunkSize, chunk_size_, out);
+}
+
+std::optional<std::uint32_t> ChunkTrain::abort_one(std::vector<std::uint8_t>& out) {
+  std::vector<std::uint32_t> open;
+  for (const auto& [id, stream] : streams_) {
+    if (stream.open) open.push_back(id);
+  }
+  const std::uint32_t id = open[random_.below(open.size())];
+  put_control(kAbort, id, out);
+  streams_[id].open = false;
+  return id;
 }
 
 }  // namespace weir::test

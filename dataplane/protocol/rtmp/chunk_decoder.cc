@@ -150,10 +150,11 @@ ChunkDecoder::Parsed ChunkDecoder::parse(Bytes bytes) const {
   } else if (parsed.slot >= 0 && streams_[static_cast<std::size_t>(parsed.slot)].extended) {
     const ChunkStream& stream = streams_[static_cast<std::size_t>(parsed.slot)];
     parsed.extended = true;
-    // Some senders do not repeat it in continuations. As SRS does, it is taken there only if equal;
-    // the first byte that differs decides, so that the end of a message never waits for the next.
-    for (std::size_t i = 0; stream.in_message() && i < kExtendedBytes && size + i < bytes.size();
-         ++i) {
+    // Some senders do not repeat it in continuations, and nginx-rtmp not in a message of the same
+    // time. As SRS does, it is taken there only if equal; the first byte that differs decides, so
+    // that the end of a message never waits for the next.
+    const bool optional = stream.in_message() || dialect_ == Dialect::kNginxRtmp;
+    for (std::size_t i = 0; optional && i < kExtendedBytes && size + i < bytes.size(); ++i) {
       if (bytes[size + i] != static_cast<std::uint8_t>(stream.field >> (24 - 8 * i))) {
         parsed.extended = false;
         break;
