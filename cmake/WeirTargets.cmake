@@ -2,9 +2,10 @@
 # folder to depend on, so a forbidden dependency fails at link time as well as in the include scan.
 
 # A release build from nothing is what CI and a first-time user wait for, and most of a unit's cost is its
-# headers: several files are compiled as one there. Development builds keep one unit per file.
+# headers: several files are compiled as one there. Development builds keep one unit per file. The same goes for
+# the fuzz targets, which the test command builds, too.
 function(weir_few_units target)
-  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  if(CMAKE_BUILD_TYPE STREQUAL "Release" OR WEIR_FUZZ)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
   endif()
 endfunction()
@@ -71,13 +72,21 @@ function(weir_test name)
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT 300)
 endfunction()
 
-# weir_fuzz(<subject> DEPS ...): tests/fuzz/<subject>_fuzz.cc as a libFuzzer program.
+# weir_fuzz(<subject> [SOURCES ...] DEPS ...): tests/fuzz/<subject>_fuzz.cc as a libFuzzer program. SOURCES, from
+# the root: files under test whose own target would bring libraries that the fuzz target does not need.
 function(weir_fuzz subject)
-  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   if(NOT WEIR_FUZZ)
     return()
   endif()
-  add_executable(${subject}_fuzz "${PROJECT_SOURCE_DIR}/tests/fuzz/${subject}_fuzz.cc")
+  set(sources)
+  foreach(pattern ${ARG_SOURCES})
+    file(GLOB found CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${pattern}")
+    list(APPEND sources ${found})
+  endforeach()
+  add_executable(${subject}_fuzz "${PROJECT_SOURCE_DIR}/tests/fuzz/${subject}_fuzz.cc" ${sources})
+  weir_few_units(${subject}_fuzz)
+  target_include_directories(${subject}_fuzz PRIVATE "${PROJECT_SOURCE_DIR}")
   target_compile_options(${subject}_fuzz PRIVATE -fsanitize=fuzzer)
   target_link_options(${subject}_fuzz PRIVATE -fsanitize=fuzzer)
   target_link_libraries(${subject}_fuzz PRIVATE weir_warnings ${ARG_DEPS})

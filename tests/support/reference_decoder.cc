@@ -31,7 +31,7 @@ class SpecificationDecoder final : public ReferenceDecoder {
 
  private:
   struct Stream {
-    ReferenceMessage message;
+    ReferenceMessage message;  // its payload stands in payloads_, lest each chunk copies it
     std::uint32_t delta = 0;
     std::uint32_t length = 0;
     bool extended = false;
@@ -62,32 +62,32 @@ class SpecificationDecoder final : public ReferenceDecoder {
     if (format == 0) next.message.time = 0;
     if (!next.open) next.message.time += next.delta;
     next.open = next.seen = true;
-    const std::size_t want =
-        std::min<std::size_t>(chunk_size_, next.length - next.message.payload.size());
+    auto& payload = payloads_[id];
+    const std::size_t want = std::min<std::size_t>(chunk_size_, next.length - payload.size());
     if (in.short_of || in.bytes.size() - in.at < want) return false;
-    const auto payload = in.bytes.subspan(in.at, want);
+    const auto part = in.bytes.subspan(in.at, want);
     in.at += want;
-    next.message.payload.insert(next.message.payload.end(), payload.begin(), payload.end());
-    finish(id, std::move(next));
+    payload.insert(payload.end(), part.begin(), part.end());
+    if (payload.size() == next.length) finish(next, std::exchange(payload, {}));
+    streams_[id] = std::move(next);
     return true;
   }
 
-  void finish(std::uint32_t id, Stream next) {
-    if (next.message.payload.size() == next.length) {
-      if (next.message.type == kAbortType) {
-        Stream& aborted = streams_[big_endian(next.message.payload)];
-        aborted.open = false;
-        aborted.message.payload.clear();
-      } else {
-        deliver(next.message);
-      }
-      next.message.payload.clear();
-      next.open = false;
+  void finish(Stream& next, std::vector<std::uint8_t> payload) {
+    next.open = false;
+    if (next.message.type == kAbortType) {
+      const std::uint32_t aborted = big_endian(payload);
+      streams_[aborted].open = false;
+      payloads_[aborted].clear();
+      return;
     }
-    streams_[id] = std::move(next);
+    ReferenceMessage message = next.message;
+    message.payload = std::move(payload);
+    deliver(std::move(message));
   }
 
   std::map<std::uint32_t, Stream> streams_;
+  std::map<std::uint32_t, std::vector<std::uint8_t>> payloads_;  // of open messages
 };
 
 class SrsDecoder final : public ReferenceDecoder {
@@ -110,7 +110,6 @@ class SrsDecoder final : public ReferenceDecoder {
     bool extended_timestamp = false;
     bool has_message = false;
     std::uint64_t count = 0;
-    std::vector<std::uint8_t> payload;
   };
 
   bool read_chunk(Cursor& in) override {
@@ -150,23 +149,23 @@ class SrsDecoder final : public ReferenceDecoder {
     c.timestamp &= 0x7FFFFFFF;
     c.has_message = true;
     ++c.count;
-    const std::size_t want =
-        std::min<std::size_t>(chunk_size_, c.payload_length - c.payload.size());
+    auto& payload = payloads_[cid];
+    const std::size_t want = std::min<std::size_t>(chunk_size_, c.payload_length - payload.size());
     if (in.short_of || in.bytes.size() - in.at < want) return false;
     const auto part = in.bytes.subspan(in.at, want);
     in.at += want;
-    c.payload.insert(c.payload.end(), part.begin(), part.end());
-    if (c.payload.size() == c.payload_length) {
+    payload.insert(payload.end(), part.begin(), part.end());
+    if (payload.size() == c.payload_length) {
       deliver({c.message_type, static_cast<std::uint32_t>(c.timestamp), c.stream_id,
-               std::move(c.payload)});
-      c.payload.clear();
+               std::exchange(payload, {})});
       c.has_message = false;
     }
-    chunks_[cid] = std::move(c);
+    chunks_[cid] = c;
     return true;
   }
 
   std::map<std::uint32_t, Chunk> chunks_;
+  std::map<std::uint32_t, std::vector<std::uint8_t>> payloads_;  // of open messages
 };
 
 class NginxRtmpDecoder final : public ReferenceDecoder {
@@ -174,8 +173,8 @@ class NginxRtmpDecoder final : public ReferenceDecoder {
   explicit NginxRtmpDecoder(std::uint32_t chunk_size) : ReferenceDecoder(chunk_size) {}
 
   bool idle() const override {
-    return !holds_bytes() && std::all_of(streams_.begin(), streams_.end(),
-                                         [](const auto& s) { return s.second.in.empty(); });
+    return !holds_bytes() && std::all_of(payloads_.begin(), payloads_.end(),
+                                         [](const auto& p) { return p.second.empty(); });
   }
 
  private:
@@ -186,7 +185,6 @@ class NginxRtmpDecoder final : public ReferenceDecoder {
     std::uint32_t msid = 0;
     std::uint8_t type = 0;
     bool ext = false;
-    std::vector<std::uint8_t> in;
   };
 
   bool read_chunk(Cursor& in) override {
@@ -195,6 +193,7 @@ class NginxRtmpDecoder final : public ReferenceDecoder {
     if (in.short_of) return false;
     const int fmt = first >> 6;
     Stream st = streams_[csid];
+    auto& held = payloads_[csid];
     bool ext = st.ext;
     std::uint32_t stamp = st.dtime;
     if (fmt <= 2) {
@@ -207,7 +206,7 @@ class NginxRtmpDecoder final : public ReferenceDecoder {
       }
     }
     if (ext) stamp = in.read(4);
-    if (st.in.empty()) {
+    if (held.empty()) {
       st.ext = ext;
       if (fmt == 0) {
         st.timestamp = stamp;
@@ -216,22 +215,22 @@ class NginxRtmpDecoder final : public ReferenceDecoder {
         st.dtime = stamp;
       }
     }
-    if (in.short_of || st.in.size() > st.mlen) return false;
-    const std::size_t want = std::min<std::size_t>(chunk_size_, st.mlen - st.in.size());
+    if (in.short_of || held.size() > st.mlen) return false;
+    const std::size_t want = std::min<std::size_t>(chunk_size_, st.mlen - held.size());
     if (in.bytes.size() - in.at < want) return false;
     const auto part = in.bytes.subspan(in.at, want);
     in.at += want;
-    st.in.insert(st.in.end(), part.begin(), part.end());
-    if (st.in.size() == st.mlen) {
+    held.insert(held.end(), part.begin(), part.end());
+    if (held.size() == st.mlen) {
       st.timestamp += st.dtime;
-      deliver({st.type, st.timestamp, st.msid, std::move(st.in)});
-      st.in.clear();
+      deliver({st.type, st.timestamp, st.msid, std::exchange(held, {})});
     }
-    streams_[csid] = std::move(st);
+    streams_[csid] = st;
     return true;
   }
 
   std::map<std::uint32_t, Stream> streams_;
+  std::map<std::uint32_t, std::vector<std::uint8_t>> payloads_;  // of open messages
 };
 
 }  // namespace

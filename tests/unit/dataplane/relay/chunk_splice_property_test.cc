@@ -1,6 +1,6 @@
 // Differential property of the splice: whatever a legal sender does, and whatever is dropped,
-// inserted, split or re-routed, receivers of three dialects read exactly the messages that were
-// passed on.
+// inserted, split, re-routed or sent to another output, receivers of three dialects read exactly
+// the messages that were passed on to them.
 
 #include <algorithm>
 #include <array>
@@ -67,7 +67,16 @@ struct Counts {
   std::array<std::uint64_t, 4> formats{};
 };
 
-/// One train through one splice to the three readers.
+/// One output of the splice, and what its readers should read.
+struct Receiver {
+  SpliceOutput told;
+  std::vector<std::unique_ptr<test::ReferenceDecoder>> readers;
+  std::vector<Expected> expected;
+  std::deque<Expected> expected_own;  // inserted; may still wait for the end of a chunk
+  bool live = false;
+};
+
+/// One train through one splice to the three readers of each output.
 class Journey final : public SpliceHandler {
  public:
   Journey(std::uint64_t seed, Counts& counts) : random_(seed), counts_(counts) {
@@ -78,10 +87,15 @@ class Journey final : public SpliceHandler {
     style_.many_ids = chance(10);
     style_.aborts = !style_.nginx_format3 && chance(20);
     style_.large = chance(3);
+    if (chance(40)) {
+      receivers_ = std::vector<Receiver>(2 + random_.below(kSpliceOutputsMax - 1));
+      style_.message_streams = static_cast<std::uint32_t>(receivers_.size()) + 1;
+      by_stream_ = chance(70);
+    }
     train_ = std::make_unique<test::ChunkTrain>(random_, style_);
     assembler_.emplace(style_.nginx_format3 ? rtmp::Dialect::kNginxRtmp
                                             : rtmp::Dialect::kSpecification);
-    new_leg();
+    new_leg(0);
   }
 
   /// Sends about `messages` messages. The first disagreement; empty: there was none.
@@ -91,20 +105,26 @@ class Journey final : public SpliceHandler {
       for (std::uint64_t chunks = 1 + random_.below(6); chunks > 0; --chunks) produce();
       deliver_input(splice_.has_value() || begun_ > before_splice);
       if (splice_ && chance(2)) change_leg();
+      if (splice_ && receivers_.size() > 1 && chance(1)) drop_leg();
       if (splice_ && chance(5)) insert_own();
     }
     train_->finish(produced_);
     deliver_input(true);
     while (!produced_.empty() && failure_.empty()) deliver_input(true);
     check_received();
-    for (const auto& reader : readers_) check(reader->idle(), "a reader waits for more");
-    check(splice_->between_messages(), "the splice waits for more");
-    check(expected_own_.empty(), "an inserted message did not come");
+    for (std::size_t i = 0; i < receivers_.size(); ++i) {
+      const Receiver& receiver = receivers_[i];
+      if (!receiver.live) continue;
+      for (const auto& reader : receiver.readers) check(reader->idle(), "a reader waits for more");
+      const auto output = static_cast<OutputIndex>(i);
+      check(splice_->between_messages(output), "the splice waits for more");
+      check(receiver.expected_own.empty(), "an inserted message did not come");
+      counts_.rewritten += splice_->counters(output).rewritten;
+    }
     for (const auto& [id, queue] : intended_) {
       for (const Expected& left : queue) check(left.aborted, "not seen: " + describe(left.header));
     }
-    counts_.rewritten += splice_->counters().rewritten;
-    counts_.bytes += splice_->counters().bytes_in;
+    counts_.bytes += delivered_;
     return failure_;
   }
 
@@ -119,29 +139,37 @@ class Journey final : public SpliceHandler {
     return text;
   }
 
-  void send_view(Bytes bytes) override {
+  void send_view(OutputIndex output, Bytes bytes) override {
     const bool inside = bytes.data() >= input_.data() &&
                         bytes.data() + bytes.size() <= input_.data() + input_.size();
     check(inside, "a view of something else than the input");
-    for (const auto& reader : readers_) reader->feed(bytes);
+    hear(output, bytes);
   }
 
-  void send_copy(Bytes bytes) override {
-    for (const auto& reader : readers_) reader->feed(bytes);
-  }
+  void send_copy(OutputIndex output, Bytes bytes) override { hear(output, bytes); }
 
-  SpliceAction on_message(const MessageHeader& header) override {
+  SpliceChoice on_message(const MessageHeader& header) override {
     current_[header.chunk_stream] = next_intended(header);
     if (chance(3)) insert_own();
     const std::uint64_t dice = random_.below(100);
-    const SpliceAction action = dice < 88   ? SpliceAction::kPass
-                                : dice < 95 ? SpliceAction::kDrop
-                                            : SpliceAction::kCollect;
-    if (action == SpliceAction::kDrop) ++counts_.dropped;
-    note(header.chunk_stream, action == SpliceAction::kPass   ? "pass"
-                              : action == SpliceAction::kDrop ? "drop"
-                                                              : "collect");
-    return action;
+    if (dice >= 95) {
+      note(header.chunk_stream, "collect");
+      return SpliceAction::kCollect;
+    }
+    const auto output = static_cast<OutputIndex>(
+        (by_stream_ ? header.stream_id : random_.below(receivers_.size())) % receivers_.size());
+    // A stream that begins, or comes back, in the middle of the train.
+    if (!receivers_[output].live && chance(40)) {
+      new_leg(output);
+      splice_->set_output(receivers_[output].told, output);
+    }
+    if (dice >= 88 || !receivers_[output].live) {
+      ++counts_.dropped;
+      note(header.chunk_stream, "drop");
+      return SpliceAction::kDrop;
+    }
+    note(header.chunk_stream, fmt::format("pass to {}", output));
+    return {SpliceAction::kPass, output};
   }
 
   void on_collected(const rtmp::Message& message) override {
@@ -152,19 +180,20 @@ class Journey final : public SpliceHandler {
     if (chance(20)) insert_own();
   }
 
-  void on_passed(const MessageHeader& header, Bytes first_bytes) override {
+  void on_passed(OutputIndex output, const MessageHeader& header, Bytes first_bytes) override {
     ++counts_.passed;
     const Expected& meant = current_[header.chunk_stream];
     check(header == meant.header, "passed something else", header.chunk_stream);
     const auto kept = Bytes(meant.payload).first(std::min(meant.payload.size(), rtmp::kFirstBytes));
     check(std::equal(kept.begin(), kept.end(), first_bytes.begin(), first_bytes.end()),
           "other first bytes", header.chunk_stream);
+    const SpliceOutput& told = receivers_[output].told;
     Expected passed = meant;
-    passed.header.timestamp += splice_->output().time_offset;
-    if (passed.header.stream_id == splice_->output().stream_id_from) {
-      passed.header.stream_id = splice_->output().stream_id_to;
+    passed.header.timestamp += told.time_offset;
+    if (passed.header.stream_id == told.stream_id_from) {
+      passed.header.stream_id = told.stream_id_to;
     }
-    expected_.push_back(std::move(passed));
+    receivers_[output].expected.push_back(std::move(passed));
     if (chance(3)) insert_own();
   }
 
@@ -180,6 +209,11 @@ class Journey final : public SpliceHandler {
   void note(std::optional<std::uint32_t> chunk_stream, std::string step) {
     if (trail_.size() == kTrailMax) trail_.pop_front();
     trail_.emplace_back(chunk_stream, std::move(step));
+  }
+
+  void hear(OutputIndex output, Bytes bytes) {
+    check(receivers_[output].live, "bytes for a leg that is gone");
+    for (const auto& reader : receivers_[output].readers) reader->feed(bytes);
   }
 
   void produce() {
@@ -263,50 +297,80 @@ class Journey final : public SpliceHandler {
   void begin_splice(std::size_t rest) {
     splice_begins_ = delivered_ - rest;
     note({}, fmt::format("splice begins at byte {}", splice_begins_));
-    splice_.emplace(std::move(*assembler_), output_);
+    splice_.emplace(std::move(*assembler_), receivers_[0].told);
+    for (std::size_t i = 1; i < receivers_.size(); ++i) {
+      if (!chance(70)) continue;
+      new_leg(i);
+      splice_->set_output(receivers_[i].told, static_cast<OutputIndex>(i));
+    }
   }
 
-  void new_leg() {
+  void new_leg(std::size_t index) {
     ++counts_.legs;
+    Receiver& receiver = receivers_[index];
+    receiver.live = true;
     const std::uint32_t told =
         chance(50) ? 128
                    : 128 + static_cast<std::uint32_t>(random_.below(chance(80) ? 900 : 1 << 20));
-    output_ = {.chunk_size = told,
-               .stream_id_from = 1,
-               .stream_id_to = static_cast<std::uint32_t>(chance(70) ? 1 : random_.below(9)),
-               .time_offset = chance(70) ? 0 : static_cast<std::uint32_t>(random_.next())};
-    note({}, fmt::format("leg: chunk size {} stream 1 is {} time offset {}", told,
-                         output_.stream_id_to, output_.time_offset));
-    readers_.clear();
-    readers_.push_back(test::make_specification_decoder(told));
+    receiver.told = {.chunk_size = told,
+                     .stream_id_from = 1,
+                     .stream_id_to = static_cast<std::uint32_t>(chance(70) ? 1 : random_.below(9)),
+                     .time_offset = chance(70) ? 0 : static_cast<std::uint32_t>(random_.next())};
+    if (by_stream_) receiver.told.stream_id_from = static_cast<std::uint32_t>(index);
+    note({}, fmt::format("leg {}: chunk size {} stream {} is {} time offset {}", index, told,
+                         receiver.told.stream_id_from, receiver.told.stream_id_to,
+                         receiver.told.time_offset));
+    receiver.readers.clear();
+    receiver.readers.push_back(test::make_specification_decoder(told));
     // The others know no Abort: what its sender means is lost on them, relay or not.
     if (style_.aborts) return;
-    readers_.push_back(test::make_srs_decoder(told));
-    readers_.push_back(test::make_nginx_rtmp_decoder(told));
+    receiver.readers.push_back(test::make_srs_decoder(told));
+    receiver.readers.push_back(test::make_nginx_rtmp_decoder(told));
   }
 
   void change_leg() {
     check_received();
-    new_leg();
-    splice_->set_output(output_);
+    const std::size_t index = random_.below(receivers_.size());
+    new_leg(index);
+    splice_->set_output(receivers_[index].told, static_cast<OutputIndex>(index));
+  }
+
+  void drop_leg() {
+    check_received();
+    const std::size_t index = random_.below(receivers_.size());
+    Receiver& receiver = receivers_[index];
+    if (!receiver.live) return;
+    note({}, fmt::format("leg {} is gone", index));
+    receiver.live = false;
+    receiver.expected_own.clear();
+    counts_.rewritten += splice_->counters(static_cast<OutputIndex>(index)).rewritten;
+    splice_->drop_output(static_cast<OutputIndex>(index));
   }
 
   void insert_own() {
     constexpr std::array<std::uint32_t, 4> kIds{rtmp::kPrivateChunkStream, 2, 5, 6};
+    const std::size_t index = random_.below(receivers_.size());
+    if (!receivers_[index].live) return;
     MessageHeader header{MessageType::kDataAmf3, static_cast<std::uint32_t>(random_.next()), 0,
                          kOwnStream, kIds[random_.below(kIds.size())]};
     const std::vector<std::uint8_t> payload(random_.below(300), static_cast<std::uint8_t>(++own_));
-    if (!splice_->insert(header, payload, *this)) return;
+    if (!splice_->insert(header, payload, *this, static_cast<OutputIndex>(index))) return;
     ++counts_.inserted;
     header.length = static_cast<std::uint32_t>(payload.size());
-    note(header.chunk_stream, "insert " + describe(header));
-    expected_own_.push_back({.header = header, .payload = payload});
+    note(header.chunk_stream, fmt::format("insert for {}: {}", index, describe(header)));
+    receivers_[index].expected_own.push_back({.header = header, .payload = payload});
   }
 
   void check_received() {
+    for (Receiver& receiver : receivers_) {
+      if (receiver.live) check_received(receiver);
+    }
+  }
+
+  void check_received(Receiver& receiver) {
     std::size_t own_seen = 0;
-    for (std::size_t i = 0; i < readers_.size(); ++i) {
-      test::ReferenceDecoder& reader = *readers_[i];
+    for (std::size_t i = 0; i < receiver.readers.size(); ++i) {
+      test::ReferenceDecoder& reader = *receiver.readers[i];
       constexpr std::array<const char*, 3> kNames{"specification", "SRS", "nginx-rtmp"};
       if (!reader.failure().empty()) return check(false, kNames[i] + (": " + reader.failure()));
       std::size_t passed = 0;
@@ -314,17 +378,19 @@ class Journey final : public SpliceHandler {
       for (const auto& got : reader.take()) {
         const bool ours = got.stream_id == kOwnStream;
         const std::size_t index = ours ? own++ : passed++;
-        if (index >= (ours ? expected_own_.size() : expected_.size())) {
+        if (index >= (ours ? receiver.expected_own.size() : receiver.expected.size())) {
           return check(false, fmt::format("{} reads one message more", kNames[i]));
         }
-        compare(kNames[i], got, ours ? expected_own_[index] : expected_[index], reader.time_mask());
+        compare(kNames[i], got, ours ? receiver.expected_own[index] : receiver.expected[index],
+                reader.time_mask());
       }
-      check(passed == expected_.size(), fmt::format("{} reads fewer messages", kNames[i]));
+      check(passed == receiver.expected.size(), fmt::format("{} reads fewer messages", kNames[i]));
       own_seen = own;
     }
-    expected_.clear();
-    expected_own_.erase(expected_own_.begin(),
-                        expected_own_.begin() + static_cast<std::ptrdiff_t>(own_seen));
+    receiver.expected.clear();
+    receiver.expected_own.erase(
+        receiver.expected_own.begin(),
+        receiver.expected_own.begin() + static_cast<std::ptrdiff_t>(own_seen));
   }
 
   void compare(const char* reader, const test::ReferenceMessage& got, const Expected& meant,
@@ -351,13 +417,11 @@ class Journey final : public SpliceHandler {
   std::unique_ptr<test::ChunkTrain> train_;
   std::optional<rtmp::MessageAssembler> assembler_;
   std::optional<ChunkSplice> splice_;
-  SpliceOutput output_;
-  std::vector<std::unique_ptr<test::ReferenceDecoder>> readers_;
+  std::vector<Receiver> receivers_ = std::vector<Receiver>(1);
+  bool by_stream_ = false;  // a message's output follows from its stream, else by chance
   std::vector<std::uint8_t> produced_, input_;
   std::map<std::uint32_t, std::deque<Expected>> intended_;  // sent, not yet seen by the splice
   std::map<std::uint32_t, Expected> current_;
-  std::vector<Expected> expected_;
-  std::deque<Expected> expected_own_;  // inserted; may still wait for the end of a chunk
   std::deque<std::pair<std::optional<std::uint32_t>, std::string>> trail_;
   std::string failure_;
   std::optional<std::uint32_t> failed_stream_;
