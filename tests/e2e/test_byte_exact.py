@@ -21,6 +21,30 @@ def media(count, first=0, step=40, size=300, kind=VIDEO):
              bytes((n + i) & 0xff for i in range(size))) for n in range(count)]
 
 
+def changing_sizes(present):
+    """Each video is begun with the old chunk size and ended with the new one; an audio lies between them."""
+    sent, steps = [], []
+    for n, size in enumerate([129, 1048576, 128, 4096, 65536, 65537, 1000, 128]):
+        video, audio = media(1, 40 * n, size=70000 + n)[0], media(1, 40 * n, size=400, kind=AUDIO)[0]
+        steps += [{'message': VIDEO, 'time': video[1], 'hex': video[2].hex(), 'csid': 6, 'chunks': 1},
+                  {'control': 'set_chunk_size', 'value': size},
+                  {'message': AUDIO, 'time': audio[1], 'hex': audio[2].hex(), 'csid': 4}, {'more': 6}]
+        sent += [video, audio] if present >= len(video[2]) else [audio, video]
+        present = size
+    return steps, sent
+
+
+def borders_of_time():
+    """Across 2^24 and 2^31 in formats 0 to 2, on a chunk stream of three bytes."""
+    sent, steps = [], []
+    for border in (0xFFFFFF, 0x7FFFFFFF):
+        messages = media(40, first=border - 800, size=5000)
+        steps += [{'message': kind, 'time': time, 'hex': payload.hex(), 'csid': 500, 'fmt': n and n % 3}
+                  for n, (kind, time, payload) in enumerate(messages)]
+        sent += messages
+    return steps, sent
+
+
 class ByteExact(unittest.TestCase):
     """One cluster whose only origin is replaced by each test that needs another one."""
 
@@ -125,15 +149,7 @@ class ByteExact(unittest.TestCase):
 
     # --- chunks
     def test_chunk_sizes_change_inside_messages(self):
-        sent, steps, present = [], [], 128
-        for n, size in enumerate([129, 1048576, 128, 4096, 65536, 65537, 1000, 128]):
-            video, audio = media(1, 40 * n, size=70000 + n)[0], media(1, 40 * n, size=400, kind=AUDIO)[0]
-            # The video is begun with the old size and ended with the new one; the audio lies between.
-            steps += [{'message': VIDEO, 'time': video[1], 'hex': video[2].hex(), 'csid': 6, 'chunks': 1},
-                      {'control': 'set_chunk_size', 'value': size},
-                      {'message': AUDIO, 'time': audio[1], 'hex': audio[2].hex(), 'csid': 4}, {'more': 6}]
-            sent += [video, audio] if present >= len(video[2]) else [audio, video]
-            present = size
+        steps, sent = changing_sizes(128)
         self.check_arrives('sizes', steps, sent, chunk_size=128)
 
     def test_chunk_streams_of_every_form(self):
@@ -207,6 +223,25 @@ class ByteExact(unittest.TestCase):
                 self.end(client)
                 self.assertEqual(facts(frames), told(got))
 
+
+    def test_a_player_gets_message_for_message_what_an_odd_origin_sends(self):
+        (sizes, first), (times, second) = changing_sizes(4096), borders_of_time()
+        aborted = [{'message': VIDEO, 'csid': 9, 'fill': 9000, 'chunks': 1}, {'control': 'abort', 'value': 9}]
+        origin = self.add_origin('odd-server', [{'on': 'play', 'steps': [
+            {'control': 'user', 'event': 0, 'value': 1}, PLAY_START, {'wait_signal': True}, *sizes,
+            {'control': 'set_chunk_size', 'value': 4096}, *aborted, *times]}])
+        publisher = self.run_script('odd-publisher', script.publish(self.port, 'odd', []))
+        publisher.reached('accepted')
+        players = [self.run_script(f'odd-player-{n}', script.play(self.port, 'odd')) for n in range(2)]
+        for player in players:
+            player.reached('playing')
+        origin.signal(signal.SIGUSR1)
+        for player in players:
+            self.assertEqual(facts(first + second), told(player.wait_messages(len(first + second))))
+            self.end(player)
+        self.end(publisher)
+        self.cluster.ctl('origin', 'cordon', 'odd-server')
+        self.cluster.ctl('origin', 'uncordon', 'recorder')
 
     # --- origins that answer otherwise
     def try_origin(self, name, rules, steps):

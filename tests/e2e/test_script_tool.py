@@ -48,6 +48,16 @@ class RealPeers(unittest.TestCase):
         # ffmpeg as a player opens with a digest and checks ours.
         self.assertEqual(['digest'], [e['client'] for e in origin.events('handshake')])
 
+    def test_records_every_byte_of_what_need_not_be_rtmp(self):
+        origin = self.start(ScriptOrigin(self.dir, 'raw', [], record_raw=self.dir / 'raw-{n}'))
+        self.start(Script(self.dir, 'odd', origin.port, [
+            {'handshake': 'simple'}, {'chunk': {'fmt': 0, 'csid': 320, 'id_bytes': 3, 'field': 0xFFFFFF,
+                                                'length': 0, 'type': 8, 'msid': 2}},
+            {'raw': 'c7 ff'}, {'zeros': 3}])).finish()
+        self.assertIn('fresh', origin.wait_events('unreadable', 1, 5)[0]['why'])
+        sent = bytes.fromhex('010001 ffffff 000000 08 02000000 00ffffff c7ff 000000')
+        self.assertEqual(sent, (self.dir / 'raw-0').read_bytes()[1 + 2 * 1536:])
+
     def test_every_handshake_is_taken_by_nginx_and_proved(self):
         nginx = NginxOrigin('handshakes', self.dir)
         self.addCleanup(nginx.stop)
