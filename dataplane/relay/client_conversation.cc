@@ -49,12 +49,12 @@ rtmp::Dialect dialect_of(routing::OriginKind kind) {
 }  // namespace
 
 ClientConversation::ClientConversation(const SessionContext& context, routing::Route route,
-                                       const ClientFacts& facts, std::uint32_t chunk_size)
+                                       const StreamFacts& stream, std::uint32_t chunk_size)
     : context_(context),
       route_(std::move(route)),
-      facts_(facts),
+      stream_(stream),
       chunk_size_(chunk_size),
-      writer_(context.io, Leg::kOrigin),
+      writer_(context.io, origin_leg(stream.index)),
       sink_(&writer_),
       assembler_(dialect_of(route_.origin_kind)) {
   WEIR_ASSERT(!route_.rtmp_endpoints.empty());
@@ -65,11 +65,11 @@ void ClientConversation::dial(MonotonicTime now) {
   dial_began_ = now;
   deadline_ = now + context_.config.dial_timeout;
   open_ = true;
-  context_.io.dial(Leg::kOrigin, route_.rtmp_endpoints[endpoint_]);
+  context_.io.dial(leg(), route_.rtmp_endpoints[endpoint_]);
 }
 
 void ClientConversation::close(CloseMode mode) {
-  if (std::exchange(open_, false)) context_.io.close(Leg::kOrigin, mode);
+  if (std::exchange(open_, false)) context_.io.close(leg(), mode);
   phase_ = Phase::kOver;
   deadline_.reset();
 }
@@ -78,7 +78,7 @@ OriginEvent ClientConversation::on_connected(MonotonicTime) {
   phase_ = Phase::kHandshake;
   std::vector<std::uint8_t> bytes;
   handshake_.start(context_.random, bytes);
-  context_.io.send_copy(Leg::kOrigin, bytes);
+  context_.io.send_copy(leg(), bytes);
   return {};
 }
 
@@ -139,7 +139,7 @@ OriginEvent ClientConversation::next(rtmp::Bytes& input, MonotonicTime now) {
   if (phase_ == Phase::kHandshake) {
     std::vector<std::uint8_t> bytes;
     const auto step = handshake_.feed(input, bytes);
-    if (!bytes.empty()) context_.io.send_copy(Leg::kOrigin, bytes);
+    if (!bytes.empty()) context_.io.send_copy(leg(), bytes);
     if (step == rtmp::HandshakeStep::kNeedMore) return {};
     if (step == rtmp::HandshakeStep::kFailed) {
       input = {};
@@ -208,8 +208,8 @@ OriginEvent ClientConversation::on_answer(const Command& command, MonotonicTime 
 }
 
 std::string ClientConversation::tag() const {
-  std::string text =
-      fmt::format("weir:{}/{}", context_.identity.forwarder.str(), context_.identity.session.str());
+  std::string text = fmt::format("weir:{}/{}", context_.identity.forwarder.str(),
+                                 context_.session_of(stream_.number).str());
   // A provisional placement has no epoch, and its publisher is never dropped automatically.
   if (route_.epoch.is_set()) text += fmt::format("/{}", format_as(route_.epoch));
   return text;
@@ -218,11 +218,10 @@ std::string ClientConversation::tag() const {
 void ClientConversation::send_connect() {
   // Before anything else, so that the client's chunks can pass as they are later.
   if (chunk_size_ > writer_.chunk_size()) writer_.send(rtmp::set_chunk_size(chunk_size_));
-  amf::Reader reader{rtmp::Bytes(facts_.connect_arguments)};
+  amf::Reader reader{rtmp::Bytes(stream_.connect.arguments)};
   const auto object = reader.next();
   WEIR_ASSERT(object && object->has_properties());
-  const bool tagged =
-      facts_.request.intent == routing::Intent::kPublish && context_.config.origin_tag;
+  const bool tagged = stream_.request.publishes() && context_.config.origin_tag;
   const std::vector<std::uint8_t> patched =
       tagged ? amf::with_property(*object, "swfUrl", amf::encode_string(tag()))
              : std::vector<std::uint8_t>(object->raw.begin(), object->raw.end());
@@ -230,19 +229,20 @@ void ClientConversation::send_connect() {
 }
 
 void ClientConversation::send_create_stream() {
-  if (facts_.release_stream)
+  const StreamRequest& request = stream_.request;
+  if (!request.release_stream.empty())
     writer_.send_command(
-        rtmp::stream_name_command("releaseStream", kReleaseStream, *facts_.release_stream));
-  if (facts_.fc_publish) {
-    writer_.send_command(rtmp::stream_name_command("FCPublish", kFcPublish, *facts_.fc_publish));
+        rtmp::stream_name_command("releaseStream", kReleaseStream, request.release_stream));
+  if (!request.fc_publish.empty()) {
+    writer_.send_command(rtmp::stream_name_command("FCPublish", kFcPublish, request.fc_publish));
     fc_published_ = true;
   }
   writer_.send_command(rtmp::create_stream_command(kCreateStream));
 }
 
 void ClientConversation::send_request() {
-  const StreamRequest& request = facts_.request;
-  const bool publish = request.intent == routing::Intent::kPublish;
+  const StreamRequest& request = stream_.request;
+  const bool publish = request.publishes();
   std::vector<std::uint8_t> payload;
   amf::Writer(payload)
       .string(publish ? "publish" : "play")
@@ -251,15 +251,16 @@ void ClientConversation::send_request() {
       .string(request.name)
       .raw(request.more_arguments);
   writer_.send_command(payload, stream_id_);
-  if (!publish && facts_.buffer_ms)
+  if (!publish && request.buffer_ms)
     writer_.send(rtmp::user_control({.event = rtmp::UserEvent::kSetBufferLength,
                                      .value = stream_id_,
-                                     .buffer = *facts_.buffer_ms}));
+                                     .buffer = *request.buffer_ms}));
 }
 
 void ClientConversation::send_fc_unpublish() {
   if (!std::exchange(fc_published_, false)) return;
-  sink_->send_command(rtmp::stream_name_command("FCUnpublish", kFcUnpublish, *facts_.fc_publish));
+  sink_->send_command(
+      rtmp::stream_name_command("FCUnpublish", kFcUnpublish, stream_.request.fc_publish));
 }
 
 void ClientConversation::send_farewell() {

@@ -4,8 +4,9 @@
 // Purpose: dials the endpoints of a route, shakes hands, repeats what the client has said (connect
 // with its own bytes, releaseStream and FCPublish if it sent them, createStream, publish or play)
 // and tells what the origin makes of it. Whether and where to try again is decided by its owner.
+// Each stream of a client has an origin leg of its own.
 // Threading: the session's worker. Lifetime: owned by a publish or play session; a new one per
-// attempt.
+// attempt. `stream` outlives it.
 
 #include <optional>
 #include <string>
@@ -41,7 +42,7 @@ struct OriginEvent {
 class ClientConversation {
  public:
   /// `chunk_size`: what the media that will follow is cut into; 0 = nothing follows (players).
-  ClientConversation(const SessionContext& context, routing::Route route, const ClientFacts& facts,
+  ClientConversation(const SessionContext& context, routing::Route route, const StreamFacts& stream,
                      std::uint32_t chunk_size);
 
   void dial(MonotonicTime now);
@@ -63,6 +64,7 @@ class ClientConversation {
   /// Ends the leg if it is there; nothing more is reported.
   void close(CloseMode mode);
 
+  Leg leg() const { return origin_leg(stream_.index); }
   const routing::Route& route() const { return route_; }
   void adopt(const routing::Route& route) { route_ = route; }
   std::uint32_t stream_id() const { return stream_id_; }
@@ -94,7 +96,7 @@ class ClientConversation {
 
   const SessionContext& context_;
   routing::Route route_;
-  const ClientFacts& facts_;
+  const StreamFacts& stream_;
   std::uint32_t chunk_size_;
   LegWriter writer_;
   MessageSink* sink_;

@@ -12,10 +12,14 @@ namespace weir::relay {
 
 using rtmp::MessageType;
 
-PlaySession::PlaySession(const SessionContext& context, ServerConversation& client,
-                         MessageSink& client_sink, LegWriter& client_writer, StreamKey stream)
-    : StreamSession(context, client, client_sink, std::move(stream)),
+PlaySession::PlaySession(const SessionContext& context, MessageSink& client_sink,
+                         LegWriter& client_writer, StreamFacts facts, StreamKey stream)
+    : StreamSession(context, client_sink, std::move(facts), std::move(stream)),
       client_writer_(client_writer) {}
+
+PlaySession::~PlaySession() {
+  drop_splice(CloseMode::kFlush);
+}
 
 void PlaySession::start(MonotonicTime now) {
   now_ = now;
@@ -37,7 +41,8 @@ void PlaySession::wait_for_publisher(MonotonicTime now) {
 }
 
 void PlaySession::take_update(MonotonicTime now) {
-  auto route = std::exchange(update_, std::nullopt)->route;
+  if (ending()) return;
+  auto route = std::move(std::exchange(update_, nullptr)->route);
   if (!route) {
     route_.reset();
     if (had_media()) return end_play("the stream has ended");
@@ -108,15 +113,19 @@ void PlaySession::feed_splice(rtmp::Bytes bytes, MonotonicTime now) {
   const std::uint64_t media = splice_->counters().media_bytes;
   const bool sound = splice_->feed(bytes, *this);
   if (splice_->counters().media_bytes != media) last_media_ = now;
-  if (refusal_) return on_origin_event(*std::exchange(refusal_, std::nullopt), now);
+  if (refusal_) return on_origin_event(*std::exchange(refusal_, nullptr), now);
+  if (ending() && between_messages()) return finish_ending();
   if (!sound) return end(fmt::format("origin: {}", rtmp::to_text(splice_->error())));
   if (before || !had_media()) return;
-  client_.forget_connect();
   change_state(routing::SessionInfo::State::kActive);
 }
 
 void PlaySession::on_origin_event(const OriginEvent& event, MonotonicTime now) {
   now_ = now;
+  if (ending()) {
+    if (event.kind == OriginEvent::Kind::kLost) finish_ending();
+    return;
+  }
   switch (event.kind) {
     case OriginEvent::Kind::kNone:
     case OriginEvent::Kind::kMessage:
@@ -165,6 +174,10 @@ bool PlaySession::insert_to_client(const rtmp::MessageHeader& header, rtmp::Byte
 void PlaySession::on_timer(MonotonicTime now) {
   now_ = now;
   take_urgent();
+  if (ending()) {
+    if (now >= ending_until_) finish_ending();
+    return;
+  }
   if (close_request_)
     return end(close_request_->reason == Close::kFenced ? "fenced" : "taken over");
   if (update_) take_update(now);
@@ -183,6 +196,7 @@ void PlaySession::on_timer(MonotonicTime now) {
 
 std::optional<MonotonicTime> PlaySession::deadline() const {
   const auto when = StreamSession::deadline();
+  if (ending()) return earliest(when, ending_until_);
   if (state_ == State::kWaiting) return earliest(when, earliest(wait_until_, next_ping_));
   return earliest(when, retry_at_);
 }
@@ -193,7 +207,21 @@ void PlaySession::end_play(std::string reason) {
   client_sink_.send_command(rtmp::on_status("status", rtmp::status::kPlayUnpublishNotify,
                                             "The stream is no longer published."),
                             client_stream());
-  end(std::move(reason));
+  end(std::move(reason), between_messages() ? EndTold::kByStatus : EndTold::kByCloseOnly);
+}
+
+void PlaySession::begin_ending(std::string reason, MonotonicTime now) {
+  if (leg_ && leg_->request_sent()) leg_->send_farewell();
+  if (between_messages()) return end(std::move(reason), EndTold::kByClient);
+  state_ = State::kEnding;
+  ending_reason_ = std::move(reason);
+  ending_until_ = now + kOriginCloseTimeout;
+}
+
+void PlaySession::finish_ending() {
+  if (!ending()) return;
+  // A message that nobody completes spoils the connection for every other stream.
+  end(std::move(ending_reason_), between_messages() ? EndTold::kByClient : EndTold::kByCloseOnly);
 }
 
 void PlaySession::leave(std::string reason) {
@@ -208,29 +236,19 @@ routing::SessionActivity PlaySession::activity() const {
 
 // --- From the player ---
 
-void PlaySession::on_client_bytes(rtmp::Bytes bytes, MonotonicTime now) {
-  now_ = now;
-  while (!bytes.empty() && !over()) on_client_event(client_.next(bytes, context_.random, now));
+void PlaySession::on_buffer_length(std::uint32_t milliseconds) {
+  facts_.request.buffer_ms = milliseconds;
+  if (leg_ && leg_->request_sent())
+    leg_->writer().send(rtmp::user_control({.event = rtmp::UserEvent::kSetBufferLength,
+                                            .value = leg_->stream_id(),
+                                            .buffer = milliseconds}));
 }
 
-void PlaySession::on_client_event(const ClientEvent& event) {
-  if (event.kind == ClientEvent::Kind::kFailed) return leave(event.reason);
-  if (event.kind == ClientEvent::Kind::kBufferLength) {
-    if (leg_ && leg_->request_sent())
-      leg_->writer().send(rtmp::user_control({.event = rtmp::UserEvent::kSetBufferLength,
-                                              .value = leg_->stream_id(),
-                                              .buffer = *client_.facts().buffer_ms}));
-    return;
-  }
-  if (event.kind != ClientEvent::Kind::kStreamCommand) return;
-  const rtmp::Command& command = *event.command;
-  if (command.name == "deleteStream") {
-    const auto id = command.argument(1);
-    if (id && id->is_number() && id->number == client_stream()) leave("player deleted its stream");
-    return;
-  }
-  if (event.header.stream_id != client_stream()) return;
-  if (command.name == "closeStream") return leave("player closed its stream");
+void PlaySession::on_client_command(const rtmp::Command& command, MonotonicTime now) {
+  now_ = now;
+  if (over() || ending()) return;
+  if (command.name == "deleteStream") return begin_ending("player deleted its stream", now);
+  if (command.name == "closeStream") return begin_ending("player closed its stream", now);
   if (!leg_ || !leg_->request_sent() || command.name == "FCUnpublish") return;
   // pause, seek, receiveAudio, receiveVideo. Nobody waits for their results: transaction 0.
   std::vector<std::uint8_t> payload;
@@ -244,6 +262,7 @@ SpliceChoice PlaySession::on_message(const rtmp::MessageHeader& header) {
   if (refusal_) return SpliceAction::kDrop;
   if (rtmp::is_protocol_control(header.type) || rtmp::is_command(header.type))
     return SpliceAction::kCollect;
+  if (ending()) return SpliceAction::kDrop;
   if (rtmp::is_media(header.type) && !had_media()) {
     ensure_started();
     leg_->accepted();
@@ -255,7 +274,7 @@ SpliceChoice PlaySession::on_message(const rtmp::MessageHeader& header) {
 
 void PlaySession::on_collected(const rtmp::Message& message) {
   const OriginEvent event = leg_->handle(message, now_);
-  if (event.kind != OriginEvent::Kind::kMessage) return;
+  if (event.kind != OriginEvent::Kind::kMessage || ending()) return;
   if (message.header.type == MessageType::kUserControl) {
     if (const auto control = rtmp::parse_user_control(message.payload)) on_user_control(*control);
     return;
@@ -287,12 +306,14 @@ void PlaySession::on_user_control(const rtmp::UserControl& event) {
 
 void PlaySession::on_status(const rtmp::Message& message, const rtmp::Command& command) {
   const auto info = rtmp::status_info(command);
+  // An origin's own address is nothing to a client that found us.
+  if (info && info->code == rtmp::status::kReconnectRequest) return;
   if (!info || had_media()) return forward(message);
   leg_->accepted();
   if (info->is_error()) {
-    refusal_ = OriginEvent{.kind = OriginEvent::Kind::kRefused,
-                           .code = std::string(info->code),
-                           .text = std::string(info->description)};
+    refusal_ = std::make_unique<OriginEvent>(OriginEvent{.kind = OriginEvent::Kind::kRefused,
+                                                         .code = std::string(info->code),
+                                                         .text = std::string(info->description)});
     return;
   }
   if (info->code == rtmp::status::kPlayUnpublishNotify) return;

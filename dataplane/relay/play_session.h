@@ -6,7 +6,8 @@
 // and afterwards the player is told the end. From `play` on the origin's chunks run through a
 // splice; what comes before the first media is looked at whole, so that the player hears each of
 // StreamBegin, Play.Reset, Play.Start and |RtmpSampleAccess exactly once, however many origins it
-// took.
+// took. When the player ends its stream, messages that are half relayed are completed, so that the
+// connection can carry another one.
 //
 // Threading: the worker's thread. Lifetime: as StreamSession.
 
@@ -20,24 +21,29 @@ namespace weir::relay {
 
 class PlaySession final : public StreamSession, private SpliceHandler {
  public:
-  PlaySession(const SessionContext& context, ServerConversation& client, MessageSink& client_sink,
-              LegWriter& client_writer, StreamKey stream);
+  PlaySession(const SessionContext& context, MessageSink& client_sink, LegWriter& client_writer,
+              StreamFacts facts, StreamKey stream);
+  ~PlaySession() override;
 
   void start(MonotonicTime now) override;
-  void on_client_bytes(rtmp::Bytes bytes, MonotonicTime now) override;
   void on_origin_bytes(rtmp::Bytes bytes, MonotonicTime now) override;
   void on_timer(MonotonicTime now) override;
   std::optional<MonotonicTime> deadline() const override;
   void leave(std::string reason) override;
+  void finish_ending() override;
   bool insert_to_client(const rtmp::MessageHeader& header, rtmp::Bytes payload) override;
+  void on_client_command(const rtmp::Command& command, MonotonicTime now) override;
+  void on_buffer_length(std::uint32_t milliseconds) override;
+  bool ending() const override { return state_ == State::kEnding; }
   routing::SessionActivity activity() const override;
 
  private:
-  enum class State {
+  enum class State : std::uint8_t {
     kWaiting,   // nobody publishes the stream
     kTrying,    // a leg is being opened or has brought no media yet
     kRetrying,  // until retry_at_: the same origin again
     kActive,    // media has come
+    kEnding,    // the player has ended it; what is half relayed is completed
   };
 
   void send_view(OutputIndex, rtmp::Bytes bytes) override {
@@ -53,7 +59,6 @@ class PlaySession final : public StreamSession, private SpliceHandler {
   void on_origin_event(const OriginEvent& event, MonotonicTime now) override;
   void on_status(const rtmp::Message& message, const rtmp::Command& command);
   void on_user_control(const rtmp::UserControl& event);
-  void on_client_event(const ClientEvent& event);
   void take_update(MonotonicTime now);
   void try_origin(MonotonicTime now);
   void retry(std::string_view code, std::string_view text, MonotonicTime now);
@@ -65,9 +70,11 @@ class PlaySession final : public StreamSession, private SpliceHandler {
   void ensure_started();
   /// StreamEOF and UnpublishNotify, then the end.
   void end_play(std::string reason);
+  void begin_ending(std::string reason, MonotonicTime now);
+  /// The player's decoder is not left inside a message.
+  bool between_messages() const { return !splice_ || splice_->between_messages(); }
   void forward(const rtmp::Message& message);
-  std::uint32_t client_stream() const { return client_.facts().request.stream_id; }
-  bool had_media() const { return state_ == State::kActive; }
+  bool had_media() const { return state_ == State::kActive || state_ == State::kEnding; }
 
   LegWriter& client_writer_;
   std::optional<ChunkSplice> splice_;
@@ -82,7 +89,9 @@ class PlaySession final : public StreamSession, private SpliceHandler {
   Duration backoff_{};
   std::optional<MonotonicTime> last_media_;
   /// An error status of the origin before any media: acted on when the splice has returned.
-  std::optional<OriginEvent> refusal_;
+  std::unique_ptr<OriginEvent> refusal_;
+  std::string ending_reason_;
+  MonotonicTime ending_until_{};
   // What the player was told, on any leg.
   bool began_ = false;
   bool reset_ = false;

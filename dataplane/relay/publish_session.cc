@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "common/base/contract.h"
+#include "dataplane/protocol/rtmp/chunk_writer.h"
 #include "dataplane/relay/session_limits.h"
 
 namespace weir::relay {
@@ -24,25 +25,32 @@ class PublishSession::OriginGaps final : public MessageSink {
     // Control stays on its fixed chunk stream; anything else would make one of the client's dirty.
     if (rtmp::is_protocol_control(header.type)) moved.chunk_stream = rtmp::kControlChunkStream;
     // False: the origin has not read for long and is about to be given up.
-    static_cast<void>(session_.splice_.insert(moved, payload, session_));
+    static_cast<void>(
+        session_.splice_.insert(moved, payload, session_.relay_, session_.facts_.index));
   }
 
  private:
   PublishSession& session_;
 };
 
-PublishSession::PublishSession(const SessionContext& context, ServerConversation& client,
-                               MessageSink& client_sink, StreamKey stream)
-    : StreamSession(context, client, client_sink, std::move(stream)),
-      splice_(client.release_assembler(),
-              // The stream id that every common origin gives to the first stream; corrected before
-              // the first byte leaves if this one gives another.
-              {.stream_id_from = client.facts().request.stream_id, .stream_id_to = 1}) {}
+PublishSession::PublishSession(const SessionContext& context, MessageSink& client_sink,
+                               ChunkSplice& splice, SpliceHandler& relay, StreamFacts facts,
+                               StreamKey stream)
+    : StreamSession(context, client_sink, std::move(facts), std::move(stream)),
+      splice_(splice),
+      relay_(relay),
+      early_chunk_size_(splice.source().chunk_size()) {
+  // The stream id that every common origin gives to the first stream; corrected before the first
+  // byte leaves if this one gives another.
+  splice_.set_output(
+      {.chunk_size = early_chunk_size_, .stream_id_from = client_stream(), .stream_id_to = 1},
+      facts_.index);
+}
 
 PublishSession::~PublishSession() = default;
 
 void PublishSession::start(MonotonicTime now) {
-  now_ = last_client_bytes_ = now;
+  last_client_bytes_ = now;
   hold_until_ = now + context_.config.publish_hold;
   next_ping_ = now + kHoldPingInterval;
   watch();
@@ -56,16 +64,17 @@ void PublishSession::acquire() {
   again_.reset();
   players_until_.reset();
   held_start_.reset();
-  context_.resolver.acquire({.session = info_.id, .stream = info_.stream, .failed = failed_},
-                            [this, guard = guard()](AcquireAnswer answer) {
-                              if (guard.expired() || over()) return;
-                              answer_ = std::move(answer);
-                              wake_now();
-                            });
+  routing::AcquireRequest request{.session = info_.id, .stream = info_.stream};
+  if (failed_) request.failed = *failed_;
+  context_.resolver.acquire(std::move(request), [this, guard = guard()](AcquireAnswer answer) {
+    if (guard.expired() || over()) return;
+    answer_ = std::make_unique<AcquireAnswer>(std::move(answer));
+    wake_now();
+  });
 }
 
 void PublishSession::take_answer(MonotonicTime now) {
-  const AcquireAnswer answer = *std::exchange(answer_, std::nullopt);
+  const AcquireAnswer answer = std::move(*std::exchange(answer_, nullptr));
   if (state_ != State::kAcquiring) return;
   if (const auto* acquired = std::get_if<routing::Acquired>(&answer)) {
     on_acquired(*acquired, now);
@@ -91,36 +100,38 @@ void PublishSession::on_acquired(routing::Acquired acquired, MonotonicTime now) 
   players_until_.reset();
   if (acquired.players_wait) players_until_ = now + kPlayerHeadStart;
   state_ = State::kTrying;
-  dial(std::move(acquired.route), splice_.source().chunk_size(), now);
+  dial(std::move(acquired.route), early_chunk_size_, now);
   take_update();
 }
 
 void PublishSession::take_update() {
-  if (update_) newest_ = std::exchange(update_, std::nullopt)->route;
+  if (update_) {
+    auto route = std::move(std::exchange(update_, nullptr)->route);
+    newest_ = route ? std::make_unique<routing::Route>(*std::move(route)) : nullptr;
+  }
   // Between two placements of our own any news of the stream is news of a moment ago.
   if (state_ == State::kAcquiring || !newest_ || !epoch_ || !epoch_->is_set()) return;
-  if (newest_->epoch <= *epoch_) return;
-  if (newest_->holder_session != info_.id) {
+  const auto news = std::exchange(newest_, nullptr);
+  if (news->epoch <= *epoch_) return;
+  if (news->holder_session != info_.id) {
     if (close_request_) return;
     close_request_ = CloseRequest{Close::kFenced, {}};
     wake_now();
     return;
   }
-  epoch_ = info_.epoch = newest_->epoch;
-  info_.incarnation = newest_->incarnation;
-  if (leg_) leg_->adopt(*newest_);
+  epoch_ = info_.epoch = news->epoch;
+  info_.incarnation = news->incarnation;
+  if (leg_) leg_->adopt(*news);
   change_state(info_.state);
 }
 
 void PublishSession::on_origin_bytes(rtmp::Bytes bytes, MonotonicTime now) {
-  now_ = now;
   if (!leg_) return;
   count_origin_bytes(bytes.size(), now);
   while (!bytes.empty() && leg_ && !over()) on_origin_event(leg_->next(bytes, now), now);
 }
 
 void PublishSession::on_origin_event(const OriginEvent& event, MonotonicTime now) {
-  now_ = now;
   switch (event.kind) {
     case OriginEvent::Kind::kNone:
       return;
@@ -142,19 +153,20 @@ void PublishSession::on_origin_event(const OriginEvent& event, MonotonicTime now
       break;
   }
   // No error status: an encoder reconnects by itself only after a plain disconnect.
-  end(state_ == State::kEnding ? ending_reason_ : "origin lost");
+  if (state_ == State::kEnding) return finish_ending();
+  end("origin lost");
 }
 
 void PublishSession::fail_origin(ContactOutcome outcome) {
-  failed_ = {
-      .incarnation = leg_->route().incarnation, .epoch = leg_->route().epoch, .outcome = outcome};
+  failed_ = std::make_unique<routing::AcquireRequest::Failed>(routing::AcquireRequest::Failed{
+      .incarnation = leg_->route().incarnation, .epoch = leg_->route().epoch, .outcome = outcome});
   held_start_.reset();
   drop_leg(CloseMode::kAbort);
   acquire();
 }
 
 void PublishSession::dial_again_at(MonotonicTime when) {
-  again_ = leg_->route();
+  again_ = std::make_unique<routing::Route>(leg_->route());
   drop_leg(CloseMode::kFlush);
   state_ = State::kWaiting;
   retry_at_ = when;
@@ -178,81 +190,79 @@ void PublishSession::on_origin_message(const rtmp::Message& message, MonotonicTi
   const auto command = rtmp::parse_command(message);
   if (!command || command->name != "onStatus") return;
   const auto info = rtmp::status_info(*command);
-  if (!info) return;
+  // An origin's own address is nothing to a client that found us.
+  if (!info || info->code == rtmp::status::kReconnectRequest) return;
   if (state_ == State::kTrying) {
     if (info->is_error())
       return on_refused(std::string(info->code), std::string(info->description), now);
     if (info->code != rtmp::status::kPublishStart) return;
     if (!players_until_ || now >= *players_until_) return on_accepted(message, now);
-    held_start_ = {message.header, {message.payload.begin(), message.payload.end()}};
+    held_start_ = std::make_unique<HeldStart>(
+        HeldStart{message.header, {message.payload.begin(), message.payload.end()}});
     return;
   }
   client_sink_.send({.type = message.header.type,
-                     .stream_id = client_.facts().request.stream_id,
+                     .stream_id = client_stream(),
                      .chunk_stream = rtmp::kStatusChunkStream},
                     message.payload);
-  if (state_ == State::kEnding && info->code == rtmp::status::kUnpublishSuccess)
-    end(ending_reason_);
+  if (state_ == State::kEnding && info->code == rtmp::status::kUnpublishSuccess) finish_ending();
 }
 
 void PublishSession::on_accepted(const rtmp::Message& status, MonotonicTime now) {
   leg_->accepted();
-  const std::uint32_t stream_id = leg_->stream_id();
-  if (stream_id != splice_.output().stream_id_to && early_media_)
-    return refuse(rtmp::status::kStreamFailed, "the origin's stream id does not suit early media",
-                  "early media for another message stream id");
   state_ = State::kActive;
   gaps_ = std::make_unique<OriginGaps>(*this);
   leg_->set_sink(gaps_.get());
   if (!early_media_) {
     // Nothing but chunk sizes can be kept, and the origin knows the present one.
     splice_.set_output({.chunk_size = leg_->writer().chunk_size(),
-                        .stream_id_from = client_.facts().request.stream_id,
-                        .stream_id_to = stream_id});
+                        .stream_id_from = client_stream(),
+                        .stream_id_to = leg_->stream_id()},
+                       facts_.index);
   } else {
-    // What was kept begins where a fresh connection does.
-    if (leg_->writer().chunk_size() != rtmp::kChunkSizeDefault)
-      leg_->writer().send(rtmp::set_chunk_size(rtmp::kChunkSizeDefault));
-    context_.io.send_copy(Leg::kOrigin, early_);
+    rename_early(leg_->stream_id());
+    // The leg was opened with the chunk size that it begins in: nginx-rtmp loses what it has read
+    // behind a size that shrinks.
+    WEIR_ASSERT(leg_->writer().chunk_size() == early_chunk_size_);
+    context_.io.send_copy(leg_->leg(), early_);
     last_media_ = now;
   }
   std::vector<std::uint8_t>().swap(early_);
   last_client_bytes_ = now;
 
-  if (const auto& name = client_.facts().fc_publish)
+  if (!facts_.request.fc_publish.empty())
     client_sink_.send_command(rtmp::on_fc_publish("onFCPublish", rtmp::status::kPublishStart,
                                                   "Started publishing stream."));
   client_sink_.send({.type = status.header.type,
-                     .stream_id = client_.facts().request.stream_id,
+                     .stream_id = client_stream(),
                      .chunk_stream = rtmp::kStatusChunkStream},
                     status.payload);
-  client_.forget_connect();
   change_state(routing::SessionInfo::State::kActive);
 }
 
-void PublishSession::on_client_bytes(rtmp::Bytes bytes, MonotonicTime now) {
-  now_ = last_client_bytes_ = now;
-  const std::uint64_t before = splice_.counters().media_bytes;
-  if (!splice_.feed(bytes, *this))
-    return leave(fmt::format("client: {}", rtmp::to_text(splice_.error())));
-  if (splice_.counters().media_bytes != before && state_ == State::kActive) last_media_ = now;
+void PublishSession::after_client_input(MonotonicTime now) {
+  last_client_bytes_ = now;
+  const std::uint64_t media = splice_.counters(facts_.index).media_bytes;
+  if (media != media_seen_ && state_ == State::kActive) last_media_ = now;
+  media_seen_ = media;
   if (early_overflow_) return leave("client sent too much before the origin accepted");
-  if (end_after_feed_) begin_ending(*std::exchange(end_after_feed_, std::nullopt), now);
+  if (end_after_input_ && state_ != State::kEnding)
+    begin_ending("client ended its stream", EndTold::kByClient, now);
 }
 
 void PublishSession::on_timer(MonotonicTime now) {
-  now_ = now;
   take_urgent();
   if (update_) take_update();
   if (close_request_ && state_ != State::kEnding) {
     const bool fenced = close_request_->reason == Close::kFenced;
-    begin_ending(fenced ? "fenced: a newer epoch has another holder" : "taken over", now);
+    begin_ending(fenced ? "fenced: a newer epoch has another holder" : "taken over",
+                 EndTold::kByCloseOnly, now);
     if (over()) return;
   }
   if (answer_) take_answer(now);
   if (over()) return;
   if (state_ == State::kEnding) {
-    if (now >= ending_until_) end(ending_reason_);
+    if (now >= ending_until_) finish_ending();
     return;
   }
   if (state_ == State::kActive) {
@@ -267,15 +277,15 @@ void PublishSession::on_timer(MonotonicTime now) {
     client_sink_.send(rtmp::user_control({.event = rtmp::UserEvent::kPingRequest}));
   }
   if (held_start_ && now >= *players_until_) {
-    const HeldStart start = *std::exchange(held_start_, std::nullopt);
-    return on_accepted({start.header, start.payload}, now);
+    const auto start = std::exchange(held_start_, nullptr);
+    return on_accepted({start->header, start->payload}, now);
   }
   if (leg_) on_origin_event(leg_->on_timer(now), now);
   if (over() || state_ != State::kWaiting || now < *retry_at_) return;
   if (!again_) return acquire();
   state_ = State::kTrying;
   retry_at_.reset();
-  dial(*std::exchange(again_, std::nullopt), splice_.source().chunk_size(), now);
+  dial(std::move(*std::exchange(again_, nullptr)), early_chunk_size_, now);
 }
 
 std::optional<MonotonicTime> PublishSession::deadline() const {
@@ -287,46 +297,52 @@ std::optional<MonotonicTime> PublishSession::deadline() const {
   return earliest(when, retry_at_);
 }
 
-void PublishSession::begin_ending(std::string reason, MonotonicTime now) {
-  if (state_ != State::kActive || !splice_.between_chunks()) return end(std::move(reason));
+void PublishSession::begin_ending(std::string reason, EndTold told, MonotonicTime now) {
+  if (state_ != State::kActive || !between_chunks()) return end(std::move(reason), told);
   leg_->send_farewell();
   state_ = State::kEnding;
   ending_reason_ = std::move(reason);
+  ending_told_ = told;
   ending_until_ = now + kOriginCloseTimeout;
+}
+
+void PublishSession::finish_ending() {
+  if (state_ == State::kEnding) end(std::move(ending_reason_), ending_told_);
 }
 
 void PublishSession::leave(std::string reason) {
   if (over()) return;
-  if (state_ == State::kActive && splice_.between_chunks()) leg_->send_farewell();
+  if (state_ == State::kActive && between_chunks()) leg_->send_farewell();
   end(std::move(reason));
 }
 
 routing::SessionActivity PublishSession::activity() const {
   if (state_ != State::kActive && state_ != State::kEnding) return {};
-  return {.media_bytes = splice_.counters().media_bytes, .last_media = last_media_};
+  return {.media_bytes = splice_.counters(facts_.index).media_bytes, .last_media = last_media_};
 }
 
-// --- The splice's side ---
+// --- From the client, through its splice ---
 
 bool PublishSession::origin_listens() const {
   return leg_ && (state_ == State::kActive || state_ == State::kEnding);
 }
 
-void PublishSession::send_view(OutputIndex, rtmp::Bytes bytes) {
+void PublishSession::relay_view(rtmp::Bytes bytes) {
   if (origin_listens())
-    context_.io.send_view(Leg::kOrigin, bytes);
+    context_.io.send_view(leg_->leg(), bytes);
   else
     keep_early(bytes);
 }
 
-void PublishSession::send_copy(OutputIndex, rtmp::Bytes bytes) {
+void PublishSession::relay_copy(rtmp::Bytes bytes) {
   if (origin_listens())
-    context_.io.send_copy(Leg::kOrigin, bytes);
+    context_.io.send_copy(leg_->leg(), bytes);
   else
     keep_early(bytes);
 }
 
 void PublishSession::keep_early(rtmp::Bytes bytes) {
+  if (over()) return;
   if (early_.size() + bytes.size() > kEarlyMediaBytesMax) {
     early_overflow_ = true;
     return;
@@ -334,36 +350,44 @@ void PublishSession::keep_early(rtmp::Bytes bytes) {
   early_.insert(early_.end(), bytes.begin(), bytes.end());
 }
 
-SpliceChoice PublishSession::on_message(const rtmp::MessageHeader& header) {
-  if (rtmp::is_protocol_control(header.type) || rtmp::is_command(header.type))
-    return SpliceAction::kCollect;
-  if (state_ == State::kEnding || end_after_feed_) return SpliceAction::kDrop;
+/// What was kept names the stream as most origins do. Only format 0 headers name it at all, and the
+/// name has a fixed place in them.
+void PublishSession::rename_early(std::uint32_t stream_id) {
+  const std::uint32_t believed = splice_.output(facts_.index).stream_id_to;
+  if (believed == stream_id) return;
+  constexpr std::size_t kBeforeStreamId = 7;  // time, length, type
+  rtmp::ChunkDecoder decoder;
+  std::vector<std::uint8_t> size;
+  rtmp::write_message(size, rtmp::set_chunk_size(early_chunk_size_), rtmp::kChunkSizeDefault);
+  for (rtmp::Bytes rest(size); !rest.empty();) static_cast<void>(decoder.next(rest));
+  rtmp::Bytes rest(early_);
+  while (!rest.empty()) {
+    const rtmp::ChunkEvent event = decoder.next(rest);
+    if (event.kind == rtmp::ChunkEvent::Kind::kError) break;
+    const bool names = event.kind == rtmp::ChunkEvent::Kind::kHeader &&
+                       event.format == rtmp::ChunkFormat::kFull &&
+                       decoder.stream(event.slot).stream_id == believed;
+    if (!names) continue;
+    WEIR_ASSERT(event.in_input);  // the splice writes whole headers
+    std::uint8_t* name = early_.data() + (event.bytes.data() - early_.data()) +
+                         rtmp::basic_header_bytes(event.bytes[0]) + kBeforeStreamId;
+    for (int shift = 0; shift < 32; shift += 8)
+      *name++ = static_cast<std::uint8_t>(stream_id >> shift);
+  }
+  splice_.rename_stream(stream_id, facts_.index);
+}
+
+SpliceAction PublishSession::on_client_message() {
+  if (ending() || over()) return SpliceAction::kDrop;
   if (state_ != State::kActive) early_media_ = true;
   return SpliceAction::kPass;
 }
 
-void PublishSession::on_collected(const rtmp::Message& message) {
-  const ClientEvent event = client_.handle(message, now_);
-  if (event.kind == ClientEvent::Kind::kFailed) end_after_feed_ = event.reason;
-  if (event.kind == ClientEvent::Kind::kStreamCommand)
-    on_stream_command(*event.command, event.header);
+void PublishSession::on_client_command(const rtmp::Command& command, MonotonicTime) {
+  // Within the splice: what it has not sent yet goes first.
+  if (command.name == "FCUnpublish" || command.name == "deleteStream" ||
+      command.name == "closeStream")
+    end_after_input_ = true;
 }
-
-void PublishSession::on_stream_command(const rtmp::Command& command,
-                                       const rtmp::MessageHeader& header) {
-  if (command.name == "FCUnpublish") {
-    if (command.transaction != 0)
-      client_sink_.send_command(rtmp::empty_result(command.transaction));
-    if (state_ == State::kActive) leg_->send_fc_unpublish();
-    return;
-  }
-  const std::uint32_t ours = client_.facts().request.stream_id;
-  const auto id = command.argument(1);
-  const bool ends = (command.name == "closeStream" && header.stream_id == ours) ||
-                    (command.name == "deleteStream" && id && id->is_number() && id->number == ours);
-  if (ends) end_after_feed_ = "client ended its stream";
-}
-
-void PublishSession::on_passed(OutputIndex, const rtmp::MessageHeader&, rtmp::Bytes) {}
 
 }  // namespace weir::relay

@@ -1,19 +1,23 @@
 #pragma once
-// RtmpSession: one RTMP client's use of the forwarder.
+// RtmpSession: one RTMP client's connection to the forwarder.
 //
-// Purpose: ends the client's handshake and commands, learns which stream it means, asks the
-// RouteResolver for the origin, talks to that origin, then splices media.
+// Purpose: ends the client's handshake and commands, learns which streams it means, and gives each
+// of them (StreamSession) its origin leg and its part of the client's chunks. Most clients have one
+// stream; docs/adr/0010 says what holds for several.
 // Threading: as RelaySession. Answers of the resolver are only recorded; they take effect in the
 // on_timer() that they ask for with wake_at(MonotonicTime{}) ("at once"), so that every decision is
 // made with the driver's `now`.
 // Lifetime: `io`, `resolver`, `random` and `config` outlive it. Destroying it before finish() ends
-// the session at the resolver, too.
+// the streams at the resolver, too.
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/random.h"
+#include "dataplane/relay/chunk_splice.h"
 #include "dataplane/relay/leg_writer.h"
 #include "dataplane/relay/relay_session.h"
 #include "dataplane/relay/server_conversation.h"
@@ -25,7 +29,7 @@ namespace weir::relay {
 
 class StreamSession;
 
-class RtmpSession final : public RelaySession, private MessageSink {
+class RtmpSession final : public RelaySession, private MessageSink, private SpliceHandler {
  public:
   RtmpSession(SessionIo& io, routing::RouteResolver& resolver, Random& random,
               const RtmpSessionConfig& config, SessionIdentity identity);
@@ -44,18 +48,44 @@ class RtmpSession final : public RelaySession, private MessageSink {
   using MessageSink::send;
   /// To the client: into the gaps of a player's splice, else straight.
   void send(const rtmp::MessageHeader& header, rtmp::Bytes payload) override;
-  void on_client_bytes(rtmp::Bytes bytes, MonotonicTime now);
-  void identified(MonotonicTime now);
-  /// Ends if the stream has ended; else asks for the next timer.
+
+  // The client's splice, from the first publish on. Outputs have the numbers of streams.
+  void send_view(OutputIndex output, rtmp::Bytes bytes) override;
+  void send_copy(OutputIndex output, rtmp::Bytes bytes) override;
+  SpliceChoice on_message(const rtmp::MessageHeader& header) override;
+  void on_collected(const rtmp::Message& message) override;
+  void on_passed(OutputIndex, const rtmp::MessageHeader&, rtmp::Bytes) override {}
+
+  void on_client_bytes(rtmp::Bytes bytes);
+  void on_client_event(ClientEvent event);
+  void on_request(StreamRequest request);
+  std::string_view objection(const StreamRequest& request) const;
+  void open_stream(StreamRequest request, StreamKey key);
+  void start_streams();
+  void on_stream_command(const rtmp::Command& command, std::uint32_t stream_id);
+  StreamSession* command_target(const rtmp::Command& command, std::uint32_t stream_id) const;
+  StreamSession* stream_of(Leg leg) const;
+  std::size_t live_streams() const;
+  /// Streams that are over go, or take the connection with them; else asks for the next timer.
   void settle();
+  void remove_stream(std::size_t index);
+  std::optional<MonotonicTime> deadline() const;
   void arm(std::optional<MonotonicTime> when);
-  void finish(std::string_view reason);
+  /// Ends what still runs, then the connection.
+  void finish(std::string reason);
 
   SessionContext context_;
   LegWriter client_writer_;
   ServerConversation client_;
-  std::unique_ptr<StreamSession> stream_;  // once the client is identified
-  std::optional<MonotonicTime> armed_;
+  std::unique_ptr<ChunkSplice> splice_;
+  std::vector<std::unique_ptr<StreamSession>> streams_;  // by number of the leg; gaps are empty
+  std::unique_ptr<std::string> failure_;  // the connection must end when the client's input is done
+  MonotonicTime now_{};                   // of the present call
+  MonotonicTime armed_ = MonotonicTime::max();
+  MonotonicTime idle_until_ = MonotonicTime::max();  // for a request, once no stream is left
+  std::uint32_t requests_ = 0;                       // publish and play so far
+  std::uint8_t to_start_ = 0;                        // streams begun in this input, by bit
+  bool identified_ = false;
   bool finished_ = false;
 };
 

@@ -8,7 +8,7 @@
 
 #include "common/base/cidr.h"
 #include "common/base/listen_address.h"
-#include "common/base/utf8.h"
+#include "common/base/stream_key.h"
 #include "dataplane/relay/session_limits.h"
 
 namespace weir::relay {
@@ -37,12 +37,8 @@ bool is_stream_command(std::string_view name) {
   return false;
 }
 
-/// A client may prepare several streams on one connection: the name of the one that it requests,
-/// else the first, for encoders that leave out the query.
-std::optional<std::string> name_for(const std::string& requested, std::vector<std::string> names) {
-  if (names.empty()) return std::nullopt;
-  const auto same = std::ranges::find(names, requested);
-  return std::move(same == names.end() ? names.front() : *same);
+std::string_view without_query(std::string_view name) {
+  return name.substr(0, name.find('?'));
 }
 
 }  // namespace
@@ -143,7 +139,7 @@ ClientEvent ServerConversation::feed_handshake(rtmp::Bytes& input, Random& rando
   }
   if (step == HandshakeStep::kDone) {
     handshake_.reset();
-    assembler_.emplace();
+    assembler_ = std::make_unique<rtmp::MessageAssembler>();
     phase_ = Phase::kConnect;
     deadline_ = now;
   }
@@ -161,7 +157,7 @@ ClientEvent ServerConversation::next(rtmp::Bytes& input, Random& random, Monoton
     const std::size_t before = input.size();
     const auto message = assembler_->next(input);
     if (phase_ != Phase::kIdentified) {
-      bytes_ += before - input.size();
+      bytes_ += static_cast<std::uint32_t>(before - input.size());
       if (bytes_ > kBytesBeforeIdentificationMax)
         return fail("client sent too much before publish or play");
     }
@@ -181,9 +177,8 @@ ClientEvent ServerConversation::handle(const Message& message, MonotonicTime now
   if (message.header.type == MessageType::kUserControl) {
     const auto event = rtmp::parse_user_control(message.payload);
     if (!event || event->event != rtmp::UserEvent::kSetBufferLength) return {};
-    facts_.buffer_ms = event->buffer;
-    if (phase_ != Phase::kIdentified) return {};
-    return {.kind = ClientEvent::Kind::kBufferLength};
+    buffer_ = *event;
+    return {.kind = ClientEvent::Kind::kBufferLength, .buffer = *event};
   }
   if (!rtmp::is_command(message.header.type)) return {};
   const auto command = rtmp::parse_command(message);
@@ -215,10 +210,7 @@ ClientEvent ServerConversation::on_connect(const Command& command, MonotonicTime
                                            "connect without an object"));
     return fail("client sent connect without an object");
   }
-  facts_.connect_arguments.assign(command.arguments.begin(), command.arguments.end());
-  facts_.app = amf::string_property(*object, "app");
-  facts_.tc_url = amf::string_property(*object, "tcUrl");
-  facts_.flash_version = to_utf8(amf::string_property(*object, "flashVer"), kClientAgentBytesMax);
+  connect_.arguments.assign(command.arguments.begin(), command.arguments.end());
 
   // The order of SRS. SetChunkSize stands before the first message of more than 128 bytes, because
   // OBS fails on such a message in chunks.
@@ -243,19 +235,20 @@ ClientEvent ServerConversation::on_net_connection_call(const Command& command) {
     sink_.send_command(rtmp::create_stream_result(command.transaction, ++streams_));
     return {};
   }
-  // Bounded by the commands and bytes before identification.
-  if (name == "releaseStream" && phase_ == Phase::kIdentify)
-    released_.emplace_back(command.string_argument(1));
-  if (name == "FCPublish" && phase_ == Phase::kIdentify)
-    fc_published_.emplace_back(command.string_argument(1));
+  if (name == "releaseStream") prepare(false, command.string_argument(1));
+  if (name == "FCPublish") prepare(true, command.string_argument(1));
   // Answers and notifications of the client ask for nothing.
   if (command.transaction == 0 || name == "_result" || name == "_error" || name == "onStatus")
     return {};
   if (name == "getStreamLength") {
     // 0 = live, length unknown.
     sink_.send_command(rtmp::create_stream_result(command.transaction, 0));
-  } else if (name == "releaseStream" || name == "FCPublish" || name == "FCSubscribe" ||
-             name == "_checkbw" || name == "checkBandwidth") {
+  } else if (name == "FCSubscribe") {
+    sink_.send_command(rtmp::empty_result(command.transaction));
+    sink_.send_command(
+        rtmp::on_fc_publish("onFCSubscribe", rtmp::status::kPlayStart, "Started playing stream."));
+  } else if (name == "releaseStream" || name == "FCPublish" || name == "_checkbw" ||
+             name == "checkBandwidth") {
     sink_.send_command(rtmp::empty_result(command.transaction));
   } else {
     sink_.send_command(rtmp::error_result(command.transaction, rtmp::status::kCallFailed,
@@ -264,28 +257,61 @@ ClientEvent ServerConversation::on_net_connection_call(const Command& command) {
   return {};
 }
 
+/// Beyond the limit the oldest is forgotten: a client that never asks for it.
+void ServerConversation::prepare(bool fc_publish, std::string_view name) {
+  if (name.empty() || name.size() > kStreamNameBytesMax) return;
+  if (prepared_.size() == kPreparedNamesMax) prepared_.erase(prepared_.begin());
+  prepared_.push_back({fc_publish, std::string(name)});
+}
+
+/// A client may prepare several streams at once. Some encoders leave out the query in one of the
+/// commands, some name something else altogether, which can only be meant when it is the only one.
+std::string ServerConversation::take_prepared(bool fc_publish, std::string_view requested) {
+  const auto find = [&](auto&& fits) {
+    return std::ranges::find_if(prepared_, [&](const PreparedName& prepared) {
+      return prepared.fc_publish == fc_publish && fits(prepared.name);
+    });
+  };
+  auto found = find([&](const std::string& name) { return name == requested; });
+  if (found == prepared_.end())
+    found = find(
+        [&](const std::string& name) { return without_query(name) == without_query(requested); });
+  const auto same_kind = [&](const PreparedName& prepared) {
+    return prepared.fc_publish == fc_publish;
+  };
+  if (found == prepared_.end() && std::ranges::count_if(prepared_, same_kind) == 1)
+    found = std::ranges::find_if(prepared_, same_kind);
+  if (found == prepared_.end()) return {};
+  std::string name = std::move(found->name);
+  prepared_.erase(found);
+  if (prepared_.empty()) prepared_ = {};
+  return name;
+}
+
 ClientEvent ServerConversation::on_request(const Message& message, const Command& command) {
-  const bool publish = command.name == "publish";
-  if (phase_ == Phase::kIdentified) {
-    // One client session is one stream; a second one on the same connection is refused alone.
-    sink_.send_command(
-        rtmp::on_status("error",
-                        publish ? rtmp::status::kPublishBadName : rtmp::status::kPlayFailed,
-                        "the connection already carries a stream"),
-        message.header.stream_id);
-    return {};
-  }
   amf::Reader arguments = command.read_arguments();
   arguments.next();  // the command object, null
   const auto name = arguments.next();
-  facts_.request.intent = publish ? routing::Intent::kPublish : routing::Intent::kPlay;
-  facts_.request.stream_id = message.header.stream_id;
-  if (name && name->is_string()) facts_.request.name = name->text;
-  facts_.request.more_arguments.assign(arguments.rest().begin(), arguments.rest().end());
-  facts_.release_stream = name_for(facts_.request.name, std::exchange(released_, {}));
-  facts_.fc_publish = name_for(facts_.request.name, std::exchange(fc_published_, {}));
+  StreamRequest request;
+  request.intent = command.name == "publish" ? routing::Intent::kPublish : routing::Intent::kPlay;
+  request.stream_id = message.header.stream_id;
+  if (name && name->is_string()) request.name = name->text;
+  request.more_arguments.assign(arguments.rest().begin(), arguments.rest().end());
+  if (request.publishes()) {
+    request.release_stream = take_prepared(false, request.name);
+    request.fc_publish = take_prepared(true, request.name);
+  }
+  const bool sized = buffer_.event == rtmp::UserEvent::kSetBufferLength;
+  if (sized && (buffer_.value == request.stream_id || buffer_.value == 0))
+    request.buffer_ms = buffer_.buffer;
   phase_ = Phase::kIdentified;
-  return {.kind = ClientEvent::Kind::kIdentified};
+  return {.kind = ClientEvent::Kind::kRequest, .request = std::move(request)};
+}
+
+rtmp::MessageAssembler ServerConversation::release_assembler() {
+  rtmp::MessageAssembler assembler = std::move(*assembler_);
+  assembler_.reset();
+  return assembler;
 }
 
 }  // namespace weir::relay

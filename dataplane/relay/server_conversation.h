@@ -1,9 +1,9 @@
 #pragma once
-// ServerConversation: the forwarder as RTMP server towards one client, up to and beyond
-// identification.
+// ServerConversation: the forwarder as RTMP server towards one client.
 //
-// Purpose: ends the handshake, answers connect and the calls of NetConnection, and learns from
-// publish or play which stream is meant. It never waits for anybody, so clients may pipeline.
+// Purpose: ends the handshake, answers connect and the calls of NetConnection, and learns from each
+// publish or play which stream is meant; there may be several on a connection. It never waits for
+// anybody, so clients may pipeline.
 // Threading: the session's worker. Lifetime: owned by the session; `context` and `sink` outlive it.
 
 #include <memory>
@@ -24,18 +24,20 @@
 namespace weir::relay {
 
 struct ClientEvent {
-  enum class Kind {
+  enum class Kind : std::uint8_t {
     kNone,           ///< more input is needed
     kClientAddress,  ///< a PROXY header has named the client: `address`
-    kIdentified,     ///< facts().request is complete
-    kStreamCommand,  ///< after identification: `command` is about the stream
-    kBufferLength,   ///< after identification: facts().buffer_ms has changed
+    kRequest,        ///< publish or play: `request`
+    kStreamCommand,  ///< `command` is about a stream that was requested
+    kBufferLength,   ///< `buffer` for a stream that may have been requested
     kFailed,         ///< the client must go; `reason` tells why
   };
   Kind kind = Kind::kNone;
   /// Views of the message; valid until the next call.
   std::optional<rtmp::Command> command;
   rtmp::MessageHeader header;
+  StreamRequest request;
+  rtmp::UserControl buffer;
   std::string address;  ///< `address:port`
   std::string reason;
 };
@@ -55,22 +57,25 @@ class ServerConversation {
   /// What a passed deadline means, for the log.
   std::string_view deadline_reason() const;
 
-  bool identified() const { return phase_ == Phase::kIdentified; }
-  const ClientFacts& facts() const { return facts_; }
-  /// The origin has accepted: what connect held is not needed again.
-  void forget_connect() { std::vector<std::uint8_t>().swap(facts_.connect_arguments); }
-  /// Hands over the decoder of the client's chunks, for a splice.
-  rtmp::MessageAssembler release_assembler() { return std::move(*assembler_); }
-  std::uint32_t client_chunk_size() const { return assembler_->chunk_size(); }
+  const ConnectFacts& connect() const { return connect_; }
+  /// The client was given that message stream.
+  bool created(std::uint32_t stream_id) const { return stream_id >= 1 && stream_id <= streams_; }
+  /// Hands over the decoder of the client's chunks, for a splice; next() is over then.
+  rtmp::MessageAssembler release_assembler();
   LegControl& control() { return control_; }
 
  private:
-  enum class Phase {
+  enum class Phase : std::uint8_t {
     kFirstByte,   // connected and silent
     kHandshake,   // C0 has come, or the first byte of a PROXY header
     kConnect,     // waits for connect
     kIdentify,    // connected; waits for publish or play
-    kIdentified,  // the stream is known
+    kIdentified,  // a stream was requested
+  };
+  /// A name that the client has announced and not yet requested.
+  struct PreparedName {
+    bool fc_publish;  // else releaseStream
+    std::string name;
   };
 
   ClientEvent feed_opening(rtmp::Bytes& input, Random& random, MonotonicTime now);
@@ -82,6 +87,8 @@ class ServerConversation {
   ClientEvent on_connect(const rtmp::Command& command, MonotonicTime now);
   ClientEvent on_net_connection_call(const rtmp::Command& command);
   ClientEvent on_request(const rtmp::Message& message, const rtmp::Command& command);
+  void prepare(bool fc_publish, std::string_view name);
+  std::string take_prepared(bool fc_publish, std::string_view requested);
   ClientEvent fail(std::string reason) const;
 
   const SessionContext& context_;
@@ -89,17 +96,17 @@ class ServerConversation {
   MessageSink& sink_;
   std::unique_ptr<proxy::HeaderParser> proxy_header_;  // while it is read
   std::unique_ptr<rtmp::ServerHandshake> handshake_;
-  std::optional<rtmp::MessageAssembler> assembler_;
+  std::unique_ptr<rtmp::MessageAssembler> assembler_;  // from the handshake to the splice
   LegControl control_;
-  ClientFacts facts_;
-  // Names of releaseStream and FCPublish up to the request, which one of them belongs to.
-  std::vector<std::string> released_;
-  std::vector<std::string> fc_published_;
-  Phase phase_ = Phase::kFirstByte;
+  ConnectFacts connect_;
+  std::vector<PreparedName> prepared_;
   MonotonicTime deadline_{};
-  std::size_t commands_ = 0;
-  std::size_t bytes_ = 0;
+  // The last SetBufferLength: players send it before or after play.
+  rtmp::UserControl buffer_{.event = rtmp::UserEvent::kStreamBegin};
+  std::uint32_t commands_ = 0;
+  std::uint32_t bytes_ = 0;
   std::uint32_t streams_ = 0;
+  Phase phase_ = Phase::kFirstByte;
 };
 
 }  // namespace weir::relay

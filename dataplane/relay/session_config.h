@@ -39,7 +39,7 @@ struct RtmpSessionConfig {
 /// Who this session is.
 struct SessionIdentity {
   ForwarderId forwarder;
-  SessionId session;  ///< unique across restarts of the forwarder
+  SessionId session;           ///< unique across restarts of the forwarder
   std::string client_address;  ///< `address:port`; a PROXY header's once that is read
   WallTime connected_at{};
 };

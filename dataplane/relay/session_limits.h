@@ -18,12 +18,21 @@ inline constexpr Duration kConnectTimeout = std::chrono::seconds(5);
 inline constexpr Duration kIdentifyTimeout = std::chrono::seconds(10);
 inline constexpr std::size_t kCommandsBeforeIdentificationMax = 64;
 inline constexpr std::size_t kBytesBeforeIdentificationMax = 64UL * 1024;
-inline constexpr std::size_t kClientStreamsMax = 16;
+/// Names of releaseStream and FCPublish kept until their publish comes.
+inline constexpr std::size_t kPreparedNamesMax = 16;
 inline constexpr std::size_t kClientAgentBytesMax = 128;
 
+// Streams of one connection. OBS publishes a handful of renditions at once (multitrack); each costs
+// an origin leg and a client session.
+inline constexpr std::size_t kStreamsMax = 8;
+/// publish and play on one connection, one after another; createStream as well. Without it a
+/// connection could ask the control plane for ever without being counted again.
+inline constexpr std::uint32_t kStreamRequestsMax = 256;
+inline constexpr std::uint32_t kClientStreamsMax = 256;
+
 // Publisher.
-/// What a client sends behind `publish` before the origin has accepted; then reading it stops
-/// counting as early and the session ends. Encoders that wait for Publish.Start send nothing here.
+/// What a client sends behind `publish` before the origin has accepted, in all streams of its
+/// connection; beyond it the session ends. Encoders that wait for Publish.Start send nothing here.
 inline constexpr std::size_t kEarlyMediaBytesMax = 4UL * 1024 * 1024;
 /// Pings to a held encoder, so that a dead one is noticed and middleboxes keep the connection.
 inline constexpr Duration kHoldPingInterval = std::chrono::seconds(5);

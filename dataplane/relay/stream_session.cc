@@ -14,25 +14,27 @@ std::optional<MonotonicTime> earliest(std::optional<MonotonicTime> a,
   return std::min(*a, *b);
 }
 
-StreamSession::StreamSession(const SessionContext& context, ServerConversation& client,
-                             MessageSink& client_sink, StreamKey stream)
-    : context_(context), client_(client), client_sink_(client_sink) {
-  info_.id = context.identity.session;
+StreamSession::StreamSession(const SessionContext& context, MessageSink& client_sink,
+                             StreamFacts facts, StreamKey stream)
+    : context_(context), client_sink_(client_sink), facts_(std::move(facts)) {
+  info_.id = context.session_of(facts_.number);
   info_.stream = std::move(stream);
-  info_.intent = client.facts().request.intent;
+  info_.intent = facts_.request.intent;
   info_.client_address = context.identity.client_address;
-  info_.client_agent = client.facts().flash_version;
+  info_.client_agent = facts_.connect.agent();
   info_.connected_at = context.identity.connected_at;
   context_.resolver.session_started(info_, *this);
 }
 
 StreamSession::~StreamSession() {
-  if (!over_) end("session dropped");
+  end("session dropped");
 }
 
-void StreamSession::end(std::string reason) {
+void StreamSession::end(std::string reason, EndTold told) {
   if (over_) return;
-  over_ = std::move(reason);
+  over_ = true;
+  end_reason_ = std::move(reason);
+  end_told_ = told;
   subscription_.reset();
   drop_leg(CloseMode::kFlush);
   if (close_request_ && close_request_->closed) {
@@ -40,14 +42,13 @@ void StreamSession::end(std::string reason) {
     closed();
   }
   close_request_.reset();
-  context_.resolver.session_ended(info_.id, *over_);
+  context_.resolver.session_ended(info_.id, end_reason_);
 }
 
 void StreamSession::refuse(std::string_view code, std::string_view description,
                            std::string reason) {
-  client_sink_.send_command(rtmp::on_status("error", code, description),
-                            client_.facts().request.stream_id);
-  end(std::move(reason));
+  client_sink_.send_command(rtmp::on_status("error", code, description), client_stream());
+  end(std::move(reason), EndTold::kByStatus);
 }
 
 void StreamSession::dial(routing::Route route, std::uint32_t chunk_size, MonotonicTime now) {
@@ -55,8 +56,7 @@ void StreamSession::dial(routing::Route route, std::uint32_t chunk_size, Monoton
   info_.origin = route.origin;
   info_.incarnation = route.incarnation;
   info_.epoch = route.epoch;
-  leg_ =
-      std::make_unique<ClientConversation>(context_, std::move(route), client_.facts(), chunk_size);
+  leg_ = std::make_unique<ClientConversation>(context_, std::move(route), facts_, chunk_size);
   leg_->dial(now);
   change_state(routing::SessionInfo::State::kConnecting);
 }
@@ -76,7 +76,7 @@ void StreamSession::watch() {
   subscription_ = context_.resolver.watch(
       info_.stream, [this, guard = guard()](const routing::RouteUpdate& update) {
         if (guard.expired()) return;
-        update_ = update;
+        update_ = std::make_unique<routing::RouteUpdate>(update);
         wake_now();
       });
 }

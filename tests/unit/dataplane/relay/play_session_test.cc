@@ -382,11 +382,59 @@ TEST_F(PlaySession, PlayerThatLeavesIsToldToTheOrigin) {
   EXPECT_EQ(resolver.watchers(), 0U);
 }
 
-TEST_F(PlaySession, CloseStreamEndsTheSession) {
+TEST_F(PlaySession, CloseStreamEndsTheStream) {
   playing();
   client.call("closeStream", 0, {}, 1);
   pump();
-  EXPECT_TRUE(finished());
+  EXPECT_EQ(resolver.only_session().ended, "player closed its stream");
+  EXPECT_EQ(io.origin_legs().back().state, FakeSessionIo::LegState::kFlushed);
+  EXPECT_FALSE(finished());
+}
+
+TEST_F(PlaySession, WhatIsHalfRelayedIsCompletedBeforeTheNextPlay) {
+  playing();
+  client.news();
+  origin.media(MessageType::kVideo, 80, 9'000);
+  const std::vector<std::uint8_t> rest(origin.out.begin() + 5'000, origin.out.end());
+  origin.out.resize(5'000);
+  pump();
+  client.call("closeStream", 0, {}, 1);
+  pump();
+  EXPECT_FALSE(resolver.only_session().ended);
+  origin.out = rest;
+  origin.media(MessageType::kVideo, 120, 70);  // nobody wants it any more
+  pump();
+  EXPECT_TRUE(resolver.only_session().ended);
+  EXPECT_THAT(client.news(), ElementsAre("type9"));
+  EXPECT_EQ(client.heard.back().payload.size(), 9'000U);
+
+  std::vector<std::uint8_t> again;
+  amf::Writer(again).string("play").number(9).null().string("cam");
+  client.command(again, 1);
+  pump();
+  origin.media(MessageType::kVideo, 3, 600);
+  pump();
+  EXPECT_EQ(client.count("onStatus:NetStream.Play.Start"), 2U);
+  EXPECT_EQ(client.heard.back().payload.size(), 600U);
+  EXPECT_EQ(resolver.sessions().size(), 2U);
+}
+
+TEST_F(PlaySession, MessageThatIsNeverCompletedEndsTheConnection) {
+  playing();
+  origin.media(MessageType::kVideo, 80, 9'000);
+  origin.out.resize(5'000);
+  pump();
+  client.call("closeStream", 0, {}, 1);
+  advance(relay::kOriginCloseTimeout);
+  EXPECT_EQ(*io.finished(), "player closed its stream");
+}
+
+TEST_F(PlaySession, ReconnectRequestOfAnOriginIsNotTheClients) {
+  playing();
+  client.news();
+  origin.command(rtmp::reconnect_request("rtmp://10.0.0.1/live", "go"));
+  pump();
+  EXPECT_THAT(client.news(), IsEmpty());
 }
 
 TEST_F(PlaySession, KickedPlayerIsClosed) {

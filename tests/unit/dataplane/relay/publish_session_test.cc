@@ -106,6 +106,39 @@ TEST_F(PublishSession, MediaSentBeforeTheAnswerArrivesComplete) {
   EXPECT_THAT(sizes, ElementsAre(9'000U, 200U, 100U));
 }
 
+TEST_F(PublishSession, EarlyMediaFitAnyStreamIdAndNeverLowerTheChunkSize) {
+  for (const double stream_id : {1.0, 5.0}) {
+    RelayHarness harness;
+    harness.script.stream_id = stream_id;
+    harness.start();
+    harness.client.chunk_size(4'096);
+    harness.publish();
+    harness.client.media(MessageType::kVideo, 0, 9'000);
+    harness.client.media(MessageType::kAudio, 0x1000000, 200);
+    harness.client.chunk_size(60'000);
+    harness.client.media(MessageType::kVideo, 40, 30'000);
+    harness.pump();
+    harness.resolver.answer(at("o1"));
+    harness.pump();
+    harness.client.media(MessageType::kVideo, 80, 100);
+    harness.pump();
+    std::vector<std::size_t> sizes;
+    std::uint32_t announced = rtmp::kChunkSizeDefault;
+    for (const ReceivedMessage& message : harness.origin.heard) {
+      if (message.header.type == MessageType::kSetChunkSize) {
+        // nginx-rtmp loses what stands behind a size that shrinks.
+        EXPECT_GT(*rtmp::parse_control_value(message.payload), announced);
+        announced = *rtmp::parse_control_value(message.payload);
+      }
+      if (!rtmp::is_media(message.header.type)) continue;
+      sizes.push_back(message.payload.size());
+      EXPECT_EQ(message.header.stream_id, stream_id);
+    }
+    EXPECT_EQ(announced, 60'000U);
+    EXPECT_THAT(sizes, ElementsAre(9'000U, 200U, 30'000U, 100U));
+  }
+}
+
 TEST_F(PublishSession, TooMuchMediaBeforeTheAnswerEndsTheSession) {
   start();
   publish();
@@ -293,7 +326,7 @@ TEST_F(PublishSession, DialWithoutResourcesIsGivenUpWithTheHold) {
 }
 
 TEST_F(PublishSession, OriginHearsTheNamesOfThePublishedStreamOnly) {
-  for (const std::string name : {"one", "two", "two?token=x"}) {
+  for (const std::string name : {"one", "two", "two?token=x", "else"}) {
     RelayHarness harness;
     harness.start();
     harness.connect();
@@ -306,8 +339,12 @@ TEST_F(PublishSession, OriginHearsTheNamesOfThePublishedStreamOnly) {
     harness.pump();
     harness.resolver.answer(at("o1"));
     harness.pump();
-    const std::string expected = name == "two" ? "two" : "one";
+    const std::string expected = name.substr(0, 3);
     for (const char* command : {"releaseStream", "FCPublish"}) {
+      if (name == "else") {
+        EXPECT_EQ(harness.origin.count(command), 0U);
+        continue;
+      }
       const ReceivedMessage* heard = harness.origin.find(command);
       ASSERT_NE(heard, nullptr) << command;
       EXPECT_EQ(rtmp::parse_command(heard->view())->string_argument(1), expected) << name;
@@ -335,7 +372,7 @@ TEST_F(PublishSession, ClientThatIsGoneIsTakenLeaveOfAtTheOrigin) {
   EXPECT_EQ(*resolver.only_session().ended, "client closed");
 }
 
-TEST_F(PublishSession, DeleteStreamIsPassedOnOnceAndEndsTheSession) {
+TEST_F(PublishSession, DeleteStreamIsPassedOnOnceAndEndsTheStream) {
   publish_to("o1");
   origin.news();
   client.call("FCUnpublish", 6, {"cam"});
@@ -343,10 +380,10 @@ TEST_F(PublishSession, DeleteStreamIsPassedOnOnceAndEndsTheSession) {
   client.command(payload);
   pump();
   EXPECT_THAT(origin.news(), ElementsAre("FCUnpublish", "deleteStream"));
-  EXPECT_FALSE(finished());
+  EXPECT_FALSE(resolver.only_session().ended);
   origin.command(rtmp::on_status("status", rtmp::status::kUnpublishSuccess, "bye"), 1, 5);
   pump();
-  EXPECT_TRUE(finished());
+  EXPECT_EQ(resolver.only_session().ended, "client ended its stream");
   EXPECT_EQ(client.count("onStatus:NetStream.Unpublish.Success"), 1U);
 }
 
@@ -354,7 +391,7 @@ TEST_F(PublishSession, SilentOriginIsNotWaitedForAtTheEnd) {
   publish_to("o1");
   client.command(rtmp::delete_stream_command(7, 1));
   advance(relay::kOriginCloseTimeout);
-  EXPECT_TRUE(finished());
+  EXPECT_TRUE(resolver.only_session().ended);
 }
 
 TEST_F(PublishSession, AcknowledgesAndAnswersPingsOnEachLegByItself) {
@@ -405,7 +442,7 @@ TEST_F(PublishSession, LaterCallsAreAnsweredHereAndNotRelayed) {
   client.news();
   client.call("_checkbw", 9);
   client.call("createStream", 10);
-  client.call("publish", 11, {"second", "live"}, 2);
+  client.call("publish", 11, {"second", "live"}, 1);
   pump();
   EXPECT_THAT(client.news(),
               ElementsAre("_result", "_result", "onStatus:NetStream.Publish.BadName"));

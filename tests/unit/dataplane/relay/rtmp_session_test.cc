@@ -171,6 +171,28 @@ TEST_F(RtmpSession, ShutdownTakesLeaveOfTheOriginAndEnds) {
   EXPECT_TRUE(resolver.only_session().ended);
 }
 
+TEST_F(RtmpSession, ShutdownAsksClientsThatCanReconnectToDoSoAndServesThemUntilThen) {
+  std::vector<std::uint8_t> object;
+  amf::Writer(object)
+      .begin_object()
+      .property("app", "live")
+      .property("tcUrl", kTcUrl)
+      .property("capsEx", 3.0)
+      .end_object();
+  publish_with(object);
+  client.news();
+  session->on_shutdown(now);
+  pump();
+  EXPECT_THAT(client.news(), ElementsAre("onStatus:NetConnection.Connect.ReconnectRequest"));
+  EXPECT_EQ(client.heard.back().header.stream_id, 0U);
+  client.media(MessageType::kVideo, 40, 300);
+  pump();
+  EXPECT_EQ(origin.heard.back().payload.size(), 300U);
+  EXPECT_FALSE(finished());
+  client_closes();
+  EXPECT_EQ(*io.finished(), "client closed");
+}
+
 TEST_F(RtmpSession, ShutdownBeforeIdentificationJustEnds) {
   start();
   session->on_shutdown(now);

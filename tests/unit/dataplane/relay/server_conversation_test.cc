@@ -53,8 +53,9 @@ TEST_F(ServerConversation, AnswersTheCallsOfStockClients) {
                            "createStream", "getStreamLength", "noSuchCall"})
     client.call(name, transaction++, {"cam"});
   pump();
-  EXPECT_THAT(client.news(), ElementsAre("_result", "_result", "_result", "_result", "_result",
-                                         "_result", "_result", "_error"));
+  EXPECT_THAT(client.news(),
+              ElementsAre("_result", "_result", "_result", "_result", "onFCSubscribe", "_result",
+                          "_result", "_result", "_error"));
   const auto first = rtmp::parse_command(client.heard[client.heard.size() - 4].view());
   const auto second = rtmp::parse_command(client.heard[client.heard.size() - 3].view());
   EXPECT_EQ(first->argument(1)->number, 1);
@@ -146,12 +147,28 @@ TEST_F(ServerConversation, AtMost64KilobytesBeforePublish) {
 TEST_F(ServerConversation, CreatesABoundedNumberOfStreams) {
   start();
   connect();
-  for (std::size_t i = 0; i < relay::kClientStreamsMax; ++i) client.call("createStream", 2);
+  client.call("createStream", 2);
+  client.call("publish", 3, {"cam", "live"}, 1);
+  for (std::size_t i = 1; i < relay::kClientStreamsMax; ++i) client.call("createStream", 2);
   pump();
   EXPECT_FALSE(finished());
   client.call("createStream", 2);
   pump();
-  EXPECT_TRUE(finished());
+  EXPECT_THAT(*io.finished(), HasSubstr("created too many"));
+}
+
+TEST_F(ServerConversation, NamesPreparedAndNeverRequestedAreBounded) {
+  start();
+  connect();
+  for (int i = 0; i < 20; ++i) client.call("releaseStream", 2, {"n" + std::to_string(i)});
+  client.call("releaseStream", 2, {std::string(4'000, 'x')});
+  client.call("createStream", 3);
+  client.call("publish", 4, {"n3", "live"}, 1);
+  pump();
+  resolver.answer(routing::Acquired{.route = make_route("o1", 1, session_id())});
+  pump();
+  EXPECT_EQ(origin.count("releaseStream"), 0U);  // it was the third of twenty
+  EXPECT_EQ(origin.count("publish"), 1U);
 }
 
 TEST_F(ServerConversation, CommandsBeforeConnectEndTheSession) {
