@@ -2,11 +2,13 @@
 # The test command: installs what is missing, builds, runs everything, and ends with one line
 # `N passed, N failed, N skipped`. Exit status 0 only when nothing failed.
 #
-#   ./tests/run.sh                 unit, conformance, simulation, integration, tidy and end-to-end tests
+#   ./tests/run.sh                 unit, conformance, simulation, integration, tidy and end-to-end tests, and a
+#                                  minute of fuzzing
 #   ./tests/run.sh --only NAME     one suite (see --list), may be repeated
 #   ./tests/run.sh --match TEXT    only end-to-end tests whose name contains TEXT
-#   ./tests/run.sh --sanitize      the same tests under address+UB sanitizers, then thread sanitizer
-#   ./tests/run.sh --coverage      the same tests with line coverage per folder
+#   ./tests/run.sh --sanitize      what executes the build, under address+UB sanitizers, then the programs
+#                                  without gRPC under the thread sanitizer
+#   ./tests/run.sh --coverage      the same with line coverage per folder
 set -euo pipefail
 WEIR_ROOT=$(cd "$(dirname "$0")/.." && pwd)
 export WEIR_ROOT
@@ -25,7 +27,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     -h | --help)
-      sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'
+      sed -n '2,13p' "$0" | sed 's/^# \{0,1\}//'
       exit 0
       ;;
     *) die "unknown option $1; see --help" 2 ;;
@@ -50,8 +52,8 @@ build_and_run() { # PRESET [runner arguments...]
 case "$mode" in
   release) build_and_run release ;;
   sanitize)
-    build_and_run asan-ubsan
+    build_and_run asan-ubsan --only-build
     build_and_run tsan --thread-sanitizer
     ;;
-  coverage) build_and_run coverage --coverage ;;
+  coverage) build_and_run coverage --only-build --coverage ;;
 esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every suite against one build tree and sums the results.
 
-Suites: the gtest programs of the build, tests/tidy, the proto lint, and tests/e2e (unittest).
+Suites: the gtest programs of the build, tests/tidy, the proto lint, a minute of tests/fuzz, and tests/e2e (unittest).
 A skipped test that tests/skip_allowlist.txt does not name is a failure.
 """
 import argparse
@@ -22,7 +22,11 @@ GTEST_SUITES = ['unit_common', 'unit_controlplane', 'unit_dataplane', 'unit_agen
 # Thread sanitizer: Debian's gRPC is not instrumented, so only suites without it are judged.
 TSAN_SUITES = ['unit_common', 'unit_controlplane', 'unit_dataplane', 'unit_agent', 'conformance',
                'integration']
-SUITES = GTEST_SUITES + ['tidy', 'proto_lint', 'e2e']
+SUITES = GTEST_SUITES + ['tidy', 'proto_lint', 'fuzz', 'e2e']
+# Under a sanitizer or for coverage: what executes the build at hand.
+BUILD_SUITES = GTEST_SUITES + ['e2e']
+# Of all fuzz targets together, one after the other beside the other suites.
+FUZZ_SECONDS = 60
 SUITE_TIMEOUT_S = 900
 
 
@@ -185,13 +189,17 @@ def main():
     parser.add_argument('--match', default='')
     parser.add_argument('--list', action='store_true')
     parser.add_argument('--thread-sanitizer', action='store_true')
+    parser.add_argument('--only-build', action='store_true',
+                        help='leave out what does not execute the build')
     parser.add_argument('--coverage', action='store_true')
     args = parser.parse_args()
     args.build = args.build.resolve()
     if args.list:
         print('\n'.join(SUITES))
         return 0
-    wanted = args.only or (TSAN_SUITES if args.thread_sanitizer else SUITES)
+    everything = (TSAN_SUITES if args.thread_sanitizer else
+                  BUILD_SUITES if args.only_build else SUITES)
+    wanted = args.only or everything
     unknown = [name for name in wanted if name not in SUITES]
     if unknown:
         print(f'unknown suite {unknown[0]}; there are: {" ".join(SUITES)}', file=sys.stderr)
@@ -203,11 +211,15 @@ def main():
     jobs = {name: (run_gtest, args.build, name) for name in GTEST_SUITES}
     jobs['tidy'] = (run_script, 'tidy', ['/usr/bin/python3', ROOT / 'tests/tidy/tidy_test.py'])
     jobs['proto_lint'] = (run_proto_lint,)
+    jobs['fuzz'] = (run_script, 'fuzz',
+                    [ROOT / 'tests/fuzz/run.sh', '--total-seconds', str(FUZZ_SECONDS), '--jobs', '1'])
     tally = Tally()
     # The timing of end-to-end tests is judged, so they run alone, after the rest.
     with ThreadPoolExecutor(max_workers=2) as pool:
         began = time.monotonic()
-        running = [(name, pool.submit(*jobs[name])) for name in wanted if name != 'e2e']
+        # The longest first.
+        order = sorted((name for name in wanted if name != 'e2e'), key=lambda name: name != 'fuzz')
+        running = [(name, pool.submit(*jobs[name])) for name in order]
         for name, future in running:
             passed, failed, skipped, text = future.result()
             if failed:

@@ -17,6 +17,7 @@
 
 #include <sanitizer/allocator_interface.h>
 
+#include "common/base/cidr.h"
 #include "common/base/contract.h"
 #include "common/base/random.h"
 #include "dataplane/protocol/amf/writer.h"
@@ -106,7 +107,9 @@ struct Mouth {
 class Story final : public weir::relay::SessionIo {
  public:
   explicit Story(FuzzInput input) : input_(input) {
-    config_.play_wait = std::chrono::seconds(input_.byte() % 2 * 8);
+    const std::uint8_t choice = input_.byte();
+    config_.play_wait = std::chrono::seconds(choice % 2 * 8);
+    if (choice % 4 >= 2) config_.proxy_protocol_from = {*weir::Cidr::parse("192.0.2.0/24")};
     session_ = std::make_unique<weir::relay::RtmpSession>(
         *this, resolver_, random_, config_,
         weir::relay::SessionIdentity{.forwarder = weir::ForwarderId("f"),

@@ -37,7 +37,7 @@ done
 mkdir -p build
 log=build/fuzz.log
 # shellcheck disable=SC2086  # a list of names
-if ! { cmake --preset fuzz && cmake --build build/fuzz --target $programs; } >"$log" 2>&1; then
+if ! { cmake --preset fuzz && cmake --build build/fuzz -j "$(nproc)" --target $programs; } >"$log" 2>&1; then
   grep -E -A5 'error|FAILED' "$log" | tail -n 40
   echo "fuzz: the build failed; the whole log is $log"
   echo "FAILED build"

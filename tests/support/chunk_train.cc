@@ -94,6 +94,9 @@ void ChunkTrain::finish(std::vector<std::uint8_t>& out) {
   for (auto& [id, stream] : streams_) {
     while (stream.open) put_continuation(stream, out);
   }
+  // Where the field is not repeated, a last chunk that reads like its beginning is known for
+  // payload by what follows only.
+  put_control(kSetChunkSize, chunk_size_, out);
 }
 
 std::uint32_t ChunkTrain::next_time(const Stream& stream) {

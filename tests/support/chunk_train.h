@@ -54,7 +54,7 @@ class ChunkTrain {
   };
   /// Appends one chunk, or a SetChunkSize or Abort message, to `out`.
   Step step(std::vector<std::uint8_t>& out);
-  /// Ends all open messages.
+  /// Ends all open messages, and says the chunk size once more.
   void finish(std::vector<std::uint8_t>& out);
 
   std::uint32_t chunk_size() const { return chunk_size_; }

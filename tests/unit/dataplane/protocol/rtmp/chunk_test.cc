@@ -119,6 +119,68 @@ TEST(ChunkDecoder, ReadsWhatTheWriterWritesAtEverySplit) {
   }
 }
 
+TEST(ChunkDecoder, NginxRtmpRepeatsNoExtendedTimestampInAMessageOfTheSameTime) {
+  // Its writer adds the field to what it writes itself: a delta of 0 has none, nor have the chunks
+  // that continue that message.
+  const Owned bytes = ByteText()
+                          .bytes({0x04, 0xFF, 0xFF, 0xFF, 0, 0, 130, 8, 1, 0, 0, 0, 1, 2, 3, 4})
+                          .repeat(128, 0xA1)
+                          .bytes({0xC4, 1, 2, 3, 4})
+                          .repeat(2, 0xA1)
+                          .bytes({0xC4})
+                          .repeat(128, 0xB1)
+                          .bytes({0xC4})
+                          .repeat(2, 0xB1)
+                          .bytes({0x44, 0, 0, 5, 0, 0, 1, 8, 0xCC});
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{3}, bytes.size()}) {
+    ChunkError error = ChunkError::kNone;
+    const auto messages = read_all(bytes, piece, &error, Dialect::kNginxRtmp);
+    ASSERT_EQ(messages.size(), 3U) << to_text(error);
+    EXPECT_EQ(messages[0].header.timestamp, 0x01020304U);
+    EXPECT_EQ(messages[1].header.timestamp, 0x01020304U);
+    EXPECT_EQ(messages[1].payload, Owned(130, 0xB1));
+    EXPECT_EQ(messages[2].header.timestamp, 0x01020309U);
+  }
+}
+
+TEST(ChunkDecoder, TimesCrossTheBordersOf24And31And32Bits) {
+  struct Row {
+    std::uint32_t time;
+    int delta;
+  };
+  for (const Row& row : {Row{0xFFFFFE, 1}, {0xFFFFFE, 2}, {0x7FFFFFFF, 1}, {0xFFFFFFFF, 1}}) {
+    Owned bytes;
+    write_message(bytes, {MessageType::kAudio, row.time, 0, 1, 4}, Owned(200, 7), 128);
+    const Owned next = ByteText().bytes({0x84, 0, 0, row.delta}).repeat(128, 8);
+    bytes.insert(bytes.end(), next.begin(), next.end());
+    const Owned rest = ByteText().bytes({0xC4}).repeat(72, 8);
+    bytes.insert(bytes.end(), rest.begin(), rest.end());
+    const auto messages = read_all(bytes, 5);
+    ASSERT_EQ(messages.size(), 2U);
+    EXPECT_EQ(messages[0].header.timestamp, row.time);
+    EXPECT_EQ(messages[1].header.timestamp, row.time + static_cast<std::uint32_t>(row.delta));
+  }
+}
+
+TEST(ChunkDecoder, AChunkOfAMebibyteIsOneChunk) {
+  Owned bytes;
+  write_message(bytes, set_chunk_size(kChunkSizeMax), 128);
+  write_message(bytes, {MessageType::kVideo, 1, 0, 1, 6}, Owned(kChunkSizeMax, 7), kChunkSizeMax);
+  EXPECT_EQ(bytes.size(), 16 + 12 + kChunkSizeMax);
+  ChunkDecoder decoder;
+  Bytes input(bytes);
+  std::size_t chunks = 0;
+  for (ChunkEvent event = decoder.next(input); event.kind != ChunkEvent::Kind::kNeedMore;
+       event = decoder.next(input)) {
+    ASSERT_NE(event.kind, ChunkEvent::Kind::kError);
+    if (event.ends_chunk) ++chunks;
+  }
+  EXPECT_EQ(chunks, 2U);
+  EXPECT_EQ(decoder.partial_messages(), 0U);
+  EXPECT_EQ(decoder.chunk_left(), 0U);
+  EXPECT_FALSE(decoder.in_header());
+}
+
 TEST(ChunkDecoder, TheDialectsDifferInFormat3BehindFormat0) {
   const Owned bytes = ByteText()
                           .bytes({0x04, 0, 0, 40, 0, 0, 1, 8, 1, 0, 0, 0, 0xAA})
