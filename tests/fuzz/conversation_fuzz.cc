@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,11 +43,13 @@ using weir::relay::LegEnd;
 using weir::rtmp::Bytes;
 using weir::rtmp::MessageType;
 
-/// What one session may hold of its peers' bytes: early media, half messages of both legs, commands
+/// What one session may hold of its peers' bytes: early media, half messages of all legs, commands
 /// that wait for the end of a chunk, and what identifies it; times two for vectors that grow.
+constexpr std::size_t kLegs = 1 + weir::relay::kOriginLegsMax;
 constexpr std::size_t kHeldBytesMax =
-    2 * (weir::relay::kEarlyMediaBytesMax + 2 * weir::rtmp::kCollectedBytesMax +
-         2 * weir::relay::kPendingInsertBytesMax + 2 * weir::relay::kBytesBeforeIdentificationMax) +
+    2 * (weir::relay::kEarlyMediaBytesMax + kLegs * weir::rtmp::kCollectedBytesMax +
+         kLegs * weir::relay::kPendingInsertBytesMax +
+         2 * weir::relay::kBytesBeforeIdentificationMax) +
     512 * 1024;
 /// The longest that anything is waited for without a look: pings to a waiting player, or idleness.
 constexpr Duration kWaitMax = std::chrono::seconds(31);
@@ -196,11 +199,18 @@ class Story final : public weir::relay::SessionIo {
 
   void check() {
     if (finished_) return;
-    bool watches_only = false;  // an accepted player: its connection is the kernel's to watch
+    // Accepted players alone need no timer: their connections are the kernel's to watch.
+    std::size_t live = 0;
+    std::size_t watched = 0;
     for (const auto& [id, session] : resolver_.sessions()) {
-      watches_only = session.info.intent == weir::routing::Intent::kPlay &&
-                     session.info.state != weir::routing::SessionInfo::State::kWaiting;
+      if (session.ended) continue;
+      ++live;
+      const bool playing = session.info.intent == weir::routing::Intent::kPlay &&
+                           session.info.state != weir::routing::SessionInfo::State::kWaiting;
+      watched += playing ? 1 : 0;
     }
+    WEIR_ASSERT(live <= weir::relay::kStreamsMax);
+    const bool watches_only = live > 0 && live == watched;
     WEIR_ASSERT(watches_only || (wake_ && *wake_ <= now_ + kWaitMax));
     const std::size_t allocated = __sanitizer_get_current_allocated_bytes();
     WEIR_ASSERT(allocated <= allocated_before_ + kHeldBytesMax);
@@ -447,7 +457,9 @@ class Story final : public weir::relay::SessionIo {
   void change_route(std::uint8_t choice) {
     const auto& sessions = resolver_.sessions();
     if (sessions.empty()) return;
-    const weir::StreamKey stream = sessions.begin()->second.info.stream;
+    auto chosen = sessions.begin();
+    std::advance(chosen, choice / 64 % sessions.size());
+    const weir::StreamKey stream = chosen->second.info.stream;
     if (choice % 4 == 3) {
       resolver_.unplace(stream);
     } else {
