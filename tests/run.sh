@@ -38,6 +38,8 @@ done
 started=$(date +%s)
 elapsed() { printf '%d s' $(($(date +%s) - started)); }
 need_packages build run test
+# llvm-cov, and the symbolizer without which a sanitizer's report names no function.
+[ "$mode" = release ] || need_packages coverage
 say "packages ready after $(elapsed)"
 
 build_and_run() { # PRESET [runner arguments...]

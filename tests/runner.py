@@ -42,10 +42,13 @@ class Tally:
 
 def sanitizer_environment():
     env = dict(os.environ)
-    env['ASAN_OPTIONS'] = 'detect_leaks=1:abort_on_error=0:exitcode=99'
-    env['UBSAN_OPTIONS'] = 'print_stacktrace=1:halt_on_error=1'
+    names = shutil.which('llvm-symbolizer-19')
+    symbolizer = f':external_symbolizer_path={names}' if names else ''
+    env['ASAN_OPTIONS'] = f'detect_leaks=1:abort_on_error=0:exitcode=99{symbolizer}'
+    env['UBSAN_OPTIONS'] = f'print_stacktrace=1:halt_on_error=1{symbolizer}'
     suppressions = ROOT / 'tests/tidy/tsan_suppressions.txt'
-    env['TSAN_OPTIONS'] = f'ignore_noninstrumented_modules=1:suppressions={suppressions}:exitcode=99'
+    env['TSAN_OPTIONS'] = (f'ignore_noninstrumented_modules=1:suppressions={suppressions}'
+                           f':exitcode=99{symbolizer}')
     return env
 
 
