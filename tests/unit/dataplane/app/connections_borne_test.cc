@@ -21,5 +21,12 @@ TEST(ConnectionsBorne, ATightLimitStillTakesClients) {
   EXPECT_EQ(connections_borne(100, 1), 1U);
 }
 
+TEST(ConnectionsBorne, NoAddressMayTakeThemAllUnlessThatIsConfigured) {
+  EXPECT_EQ(complete({}, 10'000).concurrent, 7'500U);
+  EXPECT_EQ(complete({}, 1).concurrent, 1U);
+  EXPECT_EQ(complete({.concurrent = 10'000}, 10'000).concurrent, 10'000U);
+  EXPECT_EQ(complete({}, 10'000).large_share, 3'750U);
+}
+
 }  // namespace
 }  // namespace weir::forwarder
