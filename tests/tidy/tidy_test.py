@@ -302,6 +302,24 @@ def check_reasons_are_documented(tree):
     return errors, []
 
 
+def check_limits_are_documented(tree):
+    """One table holds every limit of the data plane, and no limit that there is not."""
+    page = ROOT / 'docs/operations/limits.md'
+    named = set(re.findall(r'`(k[A-Z]\w+)`', page.read_text()))
+    errors, known = [], set()
+    for path in tree.production:
+        if not name(path).startswith('dataplane/') or not path.name.endswith('limits.h'):
+            continue
+        for number, line in enumerate(tree.code[path].split('\n'), 1):
+            match = re.match(r'inline constexpr .*?\b(k[A-Z]\w+)', line)
+            if match:
+                known.add(match.group(1))
+                if match.group(1) not in named:
+                    errors.append(f'{name(path)}:{number}: {match.group(1)} is not in {name(page)}')
+    errors += [f'{name(page)}: {limit} is in no limits header' for limit in sorted(named - known)]
+    return errors, []
+
+
 def check_headers_compile_alone(tree):
     generated = [p for p in (ROOT / 'build').glob('*/proto/generated') if p.is_dir()]
     generated += [pathlib.Path(p) for p in os.environ.get('WEIR_GENERATED', '').split(':') if p]
@@ -325,7 +343,7 @@ CHECKS = [
     check_function_length, check_no_using_namespace_in_headers, check_clock_is_an_argument,
     check_random_is_an_argument, check_no_detached_coroutine, check_no_unfinished_work,
     check_no_exceptions_in_pure_folders, check_no_test_hooks, check_parsers_have_fuzz_targets,
-    check_reasons_are_documented
+    check_reasons_are_documented, check_limits_are_documented
 ]
 
 
