@@ -4,7 +4,10 @@ import struct
 import time
 import unittest
 
+from harness import strangers, watched
 from harness.cluster import Cluster
+from harness.processes import wait_for
+from harness.siege import Siege, unexpected
 
 
 def amf_string(data):
@@ -109,6 +112,69 @@ class Hostile(unittest.TestCase):
             self.assertTrue(name.receive_until(b'NetStream.Play.'))
             self.check_still_attached(before)
             self.assertIn('\ufffd\ufffd', self.session_agents())
+
+
+class Strangers(unittest.TestCase):
+    def test_crowds_of_strangers_leave_nothing_behind(self):
+        # tests/soak/strangers.sh does the same with 20,000.
+        with Siege() as siege:
+            before, resident = siege.held(), []
+            for nuisances in (3, 0):
+                # Those that are sent away at a deadline cost 5 s of waiting: once is enough here.
+                outcomes = siege.round(publishing=400, at_once=1000, each_nuisance=nuisances,
+                                       silent=20 * nuisances, each_stage=4)
+                self.assertEqual({}, unexpected(outcomes))
+                self.assertEqual(400, outcomes['publisher', 'done'])
+                siege.wait_as_at(before, 10)
+                resident.append(siege.resident_kib())
+            # Peaks differ from round to round; 10 % is 8 KiB lost per session. The long run is stricter.
+            self.assertLessEqual(resident[1], resident[0] * 1.10)
+            sessions = siege.cluster.ctl('session', 'list').get('sessions', [])
+            self.assertEqual(['played'], [s['stream'].split('/')[-1] for s in sessions])
+            self.assertTrue(siege.steady.running())
+
+
+class OneAddress(unittest.TestCase):
+    LIMITS = {'exempt_from': '127.0.0.9', 'concurrent_per_address': 5,
+              'failed_identifications_per_minute': 10}
+
+    def setUp(self):
+        words = [w for key, value in self.LIMITS.items()
+                 for w in ('--set', f'rtmp_options.limits.{key}={value}')]
+        self.siege = Siege(words).__enter__()
+        self.addCleanup(self.siege.__exit__, None, None, None)
+
+    def refused(self, reason):
+        return watched.metric(self.siege.metrics(), 'weir_forwarder_connections_refused_total',
+                              reason=reason)
+
+    def outcomes(self, source, jobs):
+        crowd = self.siege.crowd(source=source)
+        crowd.burst(jobs, seconds=20)
+        return crowd.outcomes
+
+    def test_one_address_takes_its_share_and_no_more(self):
+        # 127.0.0.1 has the steady publisher's connection.
+        got = self.outcomes('127.0.0.2', self.siege.publishers(12))
+        self.assertEqual(5, got['publisher', 'done'])
+        self.assertEqual(7, self.refused('ADDRESS_CONNECTIONS'))
+        got = self.outcomes('127.0.0.3', self.siege.publishers(5))
+        self.assertEqual(5, got['publisher', 'done'])
+        got = self.outcomes('127.0.0.9', self.siege.publishers(20))
+        self.assertEqual(20, got['publisher', 'done'])
+        self.assertIn('refused a connection of 127.0.0.2: too many at once',
+                      self.siege.cluster.forwarders[0].text())
+
+    def test_an_address_that_sends_nonsense_is_refused_for_a_while_and_nobody_else(self):
+        for _ in range(5):
+            self.outcomes('127.0.0.4', (('noise', strangers.nonsense()) for _ in range(3)))
+        wait_for(lambda: self.refused('ADDRESS_FAILURES') >= 1, 5, 'the address is refused')
+        self.assertIn('new connections of 127.0.0.4 are refused',
+                      self.siege.cluster.forwarders[0].text())
+        got = self.outcomes('127.0.0.4', self.siege.publishers(1))
+        self.assertEqual(0, got['publisher', 'done'])
+        got = self.outcomes('127.0.0.5', self.siege.publishers(1))
+        self.assertEqual(1, got['publisher', 'done'])
 
 
 if __name__ == '__main__':
