@@ -1,8 +1,10 @@
 #pragma once
-// Bounds of what is remembered about client addresses. Threading: constants.
+// Bounds of what is remembered about client addresses, and of players that wait. Threading:
+// constants.
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 namespace weir::admission {
 
@@ -21,6 +23,13 @@ inline constexpr std::chrono::seconds kConnectBurst{2};
 inline constexpr std::chrono::seconds kRefusedFor{30};
 /// What failed identifications are counted over.
 inline constexpr std::chrono::seconds kFailuresOver{60};
+
+/// Players that wait for a stream nobody publishes. An event's audience comes before it begins.
+inline constexpr std::uint32_t kWaitingPerStreamMax = 10'000;
+/// Of one client address: carriers and offices share one.
+inline constexpr std::uint32_t kWaitingPerAddressMax = 1'000;
+/// In all, as a part of the most connections: places are left for those who publish.
+inline constexpr std::uint32_t kWaitingParts = 2;
 
 static_assert(kRefusedFor < kFailuresOver, "the count outlives the refusal");
 

@@ -39,6 +39,7 @@ constexpr auto kLabels = std::to_array<std::pair<std::string_view, std::string_v
     {"stream held", "STREAM_HELD"},
     {"no origin accepted the stream in time", "NO_ORIGIN"},
     {"nobody published the stream in time", "NO_PUBLISHER"},
+    {"too many players wait", "WAITING_LIMIT"},
     {"origin refused", "ORIGIN_REFUSED"},
     {"origin does not serve the stream", "ORIGIN_REFUSED"},
     {"origin lost", "ORIGIN_CLOSED"},

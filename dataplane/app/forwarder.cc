@@ -88,6 +88,7 @@ struct Forwarder::State {
   const log::Logger log{"forwarder"};
   metrics::Registry registry;
   io::ProcessTotals totals;
+  admission::WaitingRoom waiting_room;
   StateFile state_file{options.state_dir};
   routing::ControlClient::Remembered remembered;
 
@@ -140,6 +141,8 @@ Result<void> Forwarder::open() {
   limits.exempt.insert(limits.exempt.end(), balancers.begin(), balancers.end());
   state.totals.gate.set_limits(std::move(limits));
   state.totals.queued_bytes_max = state.options.queued_bytes_max;
+  state.waiting_room.set_limits(waiting_limits(borne));
+  state.options.rtmp_session.waiting_room = &state.waiting_room;
   for (unsigned i = 0; i < state.options.workers; ++i)
     state.workers.push_back(std::make_unique<WorkerSlot>(state.clock, state.totals));
   if (auto opened = state.open_rtmp(); !opened) return opened;

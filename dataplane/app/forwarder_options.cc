@@ -10,6 +10,7 @@
 #include "common/base/cidr.h"
 #include "common/base/listen_address.h"
 #include "common/config/daemon.h"
+#include "dataplane/admission/limits.h"
 #include "weir/config/v1/config.pb.h"
 
 namespace weir::forwarder {
@@ -81,6 +82,13 @@ admission::AddressLimits complete(admission::AddressLimits limits, std::size_t c
         std::max<std::size_t>(connections_max / 4 * 3 + connections_max % 4, 1));
   limits.large_share = std::max<std::uint32_t>(limits.concurrent / 2, 1);
   return limits;
+}
+
+admission::WaitingLimits waiting_limits(std::size_t connections_max) {
+  return {.per_stream = admission::kWaitingPerStreamMax,
+          .per_address = admission::kWaitingPerAddressMax,
+          .in_all = static_cast<std::uint32_t>(
+              std::max<std::size_t>(connections_max / admission::kWaitingParts, 1))};
 }
 
 std::size_t connections_borne(std::size_t configured, std::uint64_t descriptors) {

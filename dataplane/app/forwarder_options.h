@@ -10,6 +10,7 @@
 #include "common/base/result.h"
 #include "common/base/secret.h"
 #include "dataplane/admission/address_gate.h"
+#include "dataplane/admission/waiting_room.h"
 #include "dataplane/relay/session_config.h"
 
 namespace weir::config::v1 {
@@ -40,6 +41,9 @@ Result<ForwarderOptions> make_options(const config::v1::ForwarderConfig& config)
 
 /// The limits with those filled in that follow from the most connections there can be.
 admission::AddressLimits complete(admission::AddressLimits limits, std::size_t connections_max);
+
+/// How many players may wait for a publisher.
+admission::WaitingLimits waiting_limits(std::size_t connections_max);
 
 /// Most client connections that `descriptors` (0 = unknown) bear, a leg to an origin for each.
 std::size_t connections_borne(std::size_t configured, std::uint64_t descriptors);

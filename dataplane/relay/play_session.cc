@@ -1,10 +1,12 @@
 #include "dataplane/relay/play_session.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "common/base/listen_address.h"
 #include "dataplane/protocol/amf/writer.h"
 #include "dataplane/relay/session_limits.h"
 
@@ -24,6 +26,7 @@ PlaySession::~PlaySession() {
 void PlaySession::start(MonotonicTime now) {
   now_ = now;
   wait_for_publisher(now);
+  if (over()) return;
   watch();
 }
 
@@ -33,11 +36,32 @@ void PlaySession::wait_for_publisher(MonotonicTime now) {
   retry_at_.reset();
   patience_until_.reset();
   next_ping_ = now + kWaitPingInterval;
+  if (!take_seat()) return;
   if (context_.config.play_wait > Duration::zero()) wait_until_ = now + context_.config.play_wait;
   if (info_.incarnation.empty()) return;
   info_.origin = {};
   info_.incarnation = {};
   change_state(routing::SessionInfo::State::kWaiting);
+}
+
+/// False = too many wait already; it is over.
+bool PlaySession::take_seat() {
+  admission::WaitingRoom* room = context_.config.waiting_room;
+  const auto parts = parse_host_port(info_.client_address);
+  if (room == nullptr || !parts) return true;
+  const auto address = IpAddress::parse(parts->host).value_or(IpAddress{});
+  auto answer = room->enter(info_.stream, address);
+  if (auto* seat = std::get_if<admission::WaitingRoom::Seat>(&answer)) {
+    seat_ = std::move(*seat);
+    return true;
+  }
+  static constexpr std::array<std::string_view, 3> kWhere{"for this stream", "of this address",
+                                                          "here"};
+  refuse(rtmp::status::kPlayStreamNotFound, "too many players wait for a publisher",
+         fmt::format(
+             "too many players wait: {}",
+             kWhere.at(static_cast<std::size_t>(std::get<admission::WaitingRefusal>(answer)))));
+  return false;
 }
 
 void PlaySession::take_update(MonotonicTime now) {
@@ -73,6 +97,7 @@ void PlaySession::take_update(MonotonicTime now) {
 
 void PlaySession::try_origin(MonotonicTime now) {
   drop_splice(CloseMode::kAbort);
+  seat_.leave();
   wait_until_.reset();
   retry_at_.reset();
   accepted_at_.reset();

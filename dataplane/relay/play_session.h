@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "dataplane/admission/waiting_room.h"
 #include "dataplane/relay/chunk_splice.h"
 #include "dataplane/relay/stream_session.h"
 
@@ -63,6 +64,7 @@ class PlaySession final : public StreamSession, private SpliceHandler {
   void try_origin(MonotonicTime now);
   void retry(std::string_view code, std::string_view text, MonotonicTime now);
   void wait_for_publisher(MonotonicTime now);
+  bool take_seat();
   void begin_splice();
   void drop_splice(CloseMode mode);
   void feed_splice(rtmp::Bytes bytes, MonotonicTime now);
@@ -80,7 +82,8 @@ class PlaySession final : public StreamSession, private SpliceHandler {
   std::optional<ChunkSplice> splice_;
   std::optional<routing::Route> route_;
   State state_ = State::kWaiting;
-  MonotonicTime now_{};  // of the present call, for the splice's callbacks
+  admission::WaitingRoom::Seat seat_;  ///< while it waits for a publisher
+  MonotonicTime now_{};                // of the present call, for the splice's callbacks
   MonotonicTime next_ping_{};
   std::optional<MonotonicTime> wait_until_;
   std::optional<MonotonicTime> retry_at_;

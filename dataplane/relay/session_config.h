@@ -10,6 +10,7 @@
 #include "common/base/cidr.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
+#include "dataplane/admission/waiting_room.h"
 
 namespace weir::relay {
 
@@ -23,6 +24,8 @@ struct ConnectProfile {
 };
 
 struct RtmpSessionConfig {
+  /// Bounds the players that wait, over all sessions; none = no bound. Outlives the sessions.
+  admission::WaitingRoom* waiting_room = nullptr;
   /// How long an encoder is held after `publish` while no origin takes it.
   Duration publish_hold = std::chrono::seconds(15);
   /// How long a player waits for a stream that nobody publishes; zero = as long as it stays.
