@@ -74,6 +74,12 @@ class ByteExact(unittest.TestCase):
         wait_for(lambda: cls.cluster.origin_states().get(name) == 'ALIVE', 5, f'{name} lives', poll=0.1)
         return origin
 
+    def other_origin(self, name, rules):
+        """Takes the place of the recorder until the test ends."""
+        self.addCleanup(self.cluster.ctl, 'origin', 'uncordon', 'recorder')
+        self.addCleanup(self.cluster.ctl, 'origin', 'cordon', name)
+        return self.add_origin(name, rules)
+
     def run_script(self, name, steps, **options):
         process = Script(self.cluster.dir, name, self.port, steps, **options)
         self.addCleanup(process.stop)
@@ -227,7 +233,7 @@ class ByteExact(unittest.TestCase):
     def test_a_player_gets_message_for_message_what_an_odd_origin_sends(self):
         (sizes, first), (times, second) = changing_sizes(4096), borders_of_time()
         aborted = [{'message': VIDEO, 'csid': 9, 'fill': 9000, 'chunks': 1}, {'control': 'abort', 'value': 9}]
-        origin = self.add_origin('odd-server', [{'on': 'play', 'steps': [
+        origin = self.other_origin('odd-server', [{'on': 'play', 'steps': [
             {'control': 'user', 'event': 0, 'value': 1}, PLAY_START, {'wait_signal': True}, *sizes,
             {'control': 'set_chunk_size', 'value': 4096}, *aborted, *times]}])
         publisher = self.run_script('odd-publisher', script.publish(self.port, 'odd', []))
@@ -240,21 +246,15 @@ class ByteExact(unittest.TestCase):
             self.assertEqual(facts(first + second), told(player.wait_messages(len(first + second))))
             self.end(player)
         self.end(publisher)
-        self.cluster.ctl('origin', 'cordon', 'odd-server')
-        self.cluster.ctl('origin', 'uncordon', 'recorder')
 
     # --- origins that answer otherwise
     def try_origin(self, name, rules, steps):
         """A fresh origin with these rules takes the next publisher, whose steps behind createStream are given."""
-        origin = self.add_origin(name, rules)
-        try:
-            client = self.run_script(f'to-{name}', [*script.opened(self.port), command(
-                'publish', 3, None, name, 'live', msid=1, csid=4), *steps])
-            client.finish()
-            return origin, origin.session_of(name)
-        finally:
-            self.cluster.ctl('origin', 'cordon', name)
-            self.cluster.ctl('origin', 'uncordon', 'recorder')
+        origin = self.other_origin(name, rules)
+        client = self.run_script(f'to-{name}', [*script.opened(self.port), command(
+            'publish', 3, None, name, 'live', msid=1, csid=4), *steps])
+        client.finish()
+        return origin, origin.session_of(name)
 
     def test_an_origin_with_its_own_ids_sizes_pings_and_windows(self):
         frames = media(40, size=3000)
@@ -274,13 +274,29 @@ class ByteExact(unittest.TestCase):
                 {'control': 'ack', 'value': 5000}, {'control': 'bandwidth', 'value': 1000, 'limit': 0},
                 *[{'message': DATA, 'msid': 7, 'fill': 3000} for _ in range(8)]]}],
             [{'expect': {'code': 'NetStream.Publish.Start', 'msid': 1}},
-             *script.messages_as_steps(frames, csid=6), command('deleteStream', 4, None, 1),
-             {'expect_close': True}])
+             *script.messages_as_steps(frames, csid=6), command('deleteStream', 4, None, 1)])
+        origin.wait_messages(session, len(frames))
         got = origin.messages(session)
         self.assertEqual(facts(frames), told(got))
         self.assertEqual({7}, {e['msid'] for e in got if e['type'] == VIDEO})
         self.assertEqual([4711], [e['value'] for e in got if e.get('user') == 7])
         self.assertTrue([e for e in got if e['type'] == 3], 'the window of the origin is acknowledged')
+
+    def test_media_before_the_answer_of_an_origin_with_its_own_ids(self):
+        frames = media(40, size=3000)
+        origin = self.other_origin('early', [
+            {'on': 'createStream', 'steps': [{'command': '_result', 'args': [None, 7]}]},
+            {'on': 'publish', 'steps': [{'pause_ms': 200}, START]}])
+        client = self.run_script('to-early', [
+            {'handshake': 'simple'}, {'control': 'set_chunk_size', 'value': 4096},
+            command('connect', 1, script.connect_object(self.port)), command('createStream', 2, None),
+            command('publish', 3, None, 'early', 'live', msid=1, csid=4),
+            *script.messages_as_steps(frames, csid=4), {'expect': {'code': 'NetStream.Publish.Start'}},
+            *script.messages_as_steps(frames, csid=4, fmt=1), command('deleteStream', 4, None, 1)])
+        client.finish()
+        got = origin.wait_messages(origin.session_of('early'), 2 * len(frames))
+        self.assertEqual(facts(frames + frames), told(got))
+        self.assertEqual({7}, {e['msid'] for e in got if e['type'] == VIDEO})
 
     def test_a_refusal_and_a_close_behind_publish_reach_the_client(self):
         denied = {'command': 'onStatus', 'transaction': 0, 'msid': 'same', 'csid': 5, 'args': [

@@ -63,6 +63,20 @@ class ThroughTheForwarder(unittest.TestCase):
                          by_track(told(recorder.wait_messages(len(self.media), 15))))
 
 
+    def check_rest(self, sent, recorder, least):
+        """One that joined late: the sequence headers, with a time of the server's own, then all of the rest."""
+        last = {track[-1] for track in sent.values()}
+        wait_for(lambda: last <= set(told(recorder.messages((8, 9)))), 10,
+                 lambda: f'{recorder.name} has the last messages: {recorder.why()}')
+        for kind, track in by_track(told(recorder.messages((8, 9)))).items():
+            header = sent[kind][0][2:]
+            self.assertEqual(header, track[0][2:])
+            while track[0][2:] == header:
+                track.pop(0)
+            self.assertGreaterEqual(len(track), least * len(sent[kind]))
+            self.assertEqual(sent[kind][-len(track):], track)
+
+
 class Sequences(ThroughTheForwarder):
     def publish_as(self, client):
         name = f'as-{client}'
@@ -90,6 +104,26 @@ class Sequences(ThroughTheForwarder):
 
     def test_obs_publishes(self):
         self.publish_as('obs')
+
+    def test_obs_publishes_several_streams_on_one_connection(self):
+        names = ['several-0', 'several-1', 'several-2']
+        tracks = [[m for m in read_flv(self.flv) if m[0] != script.DATA],
+                  ertmp.everything()['vp9'], ertmp.everything()['multitrack']]
+        watchers = [self.watch(name) for name in names]
+        client = self.run_script('obs-several', self.port, clients.obs_multitrack(self.port, names, tracks))
+        client.reached('sent', 15)
+        for watcher, track in zip(watchers, tracks):
+            self.assertEqual(by_track(facts(track)), by_track(told(watcher.wait_messages(len(track)))))
+        self.assertLessEqual(set(names), set(self.origin.published()))
+        client.signal(signal.SIGUSR1)
+        client.reached('one ended')
+        wait_for(lambda: names[1] not in self.origin.published(), 3, 'one has ended at the origin')
+        client.signal(signal.SIGUSR1)
+        self.assertEqual(2 * len(tracks[0]), len(watchers[0].wait_messages(2 * len(tracks[0]))))
+        self.assertLessEqual({names[0], names[2]}, set(self.origin.published()))
+        client.signal(signal.SIGUSR1)
+        client.finish()
+        wait_for(lambda: not set(names) & set(self.origin.published()), 3, 'all have ended at the origin')
 
     def test_fmle_publishes(self):
         self.publish_as('fmle')
@@ -185,6 +219,25 @@ class Programs(ThroughTheForwarder):
         self.assertEqual(0, program.wait(20), program.tail())
         self.check_hashes(script.packet_hashes(file), 0.75)
 
+    def front(self, name):
+        """A real nginx-rtmp in front of the forwarder, which pushes to it and pulls from it."""
+        front = NginxOrigin(name, cluster.dir, PUSH_AND_PULL.format(port=self.port))
+        self.addCleanup(front.stop)
+        return front
+
+    def publish_in_real_time(self, name, port):
+        self.run_script(f'publish-{name}', port, script.publish(
+            port, name, [{'flv': str(self.flv), 'set_data_frame': True, 'realtime': True}]))
+
+    def test_nginx_pushes(self):
+        front, watcher = self.front('front-push'), self.watch('pushed')
+        # With a player waiting the media of the first quarter second is kept, then sent in one piece.
+        player = self.run_script('play-pushed', self.port, script.play(self.port, 'pushed'), nginx_format3=True)
+        self.wait_player('pushed')
+        self.publish_in_real_time('pushed', front.rtmp_port)
+        for recorder in (watcher, player):  # a relay joins a moment after the publisher has begun
+            self.check_rest(by_track(self.media), recorder, 0.8)
+
 
 class NginxPasses(ThroughTheForwarder):
     """What nginx-rtmp passes on without knowing it, and what its own reader and writer do to times."""
@@ -213,17 +266,6 @@ class NginxPasses(ThroughTheForwarder):
                                'time_offset': offset, 'headers': 'librtmp', 'repeat_extended': repeats}],
             chunk_size=128))
 
-    def check_late(self, offset, watcher, late):
-        moved = by_track([(kind, time + offset, *rest) for kind, time, *rest in self.media])
-        self.assertEqual(moved, by_track(told(watcher.wait_messages(len(self.media)))))
-        last = {track[-1] for track in moved.values()}
-        wait_for(lambda: last <= set(told(late.messages((8, 9)))), 5, 'the late one has the last messages')
-        for kind, track in by_track(told(late.messages((8, 9)))).items():
-            # The server repeats the sequence header with a time of its own; the rest is the rest.
-            self.assertEqual(moved[kind][0][2:], track[0][2:])
-            self.assertGreater(len(track), 5)
-            self.assertEqual(moved[kind][1 - len(track):], track[1:])
-
     def test_late_joiners_behind_the_borders_of_time(self):
         cases = {'24-bits': (0xFFFFFF, True), '31-bits': (0x7FFFFFFF, True), 'not-repeated': (0xFFFFFF, False)}
         begun = {name: self.begin_late(name, border - 500, repeats)
@@ -237,7 +279,9 @@ class NginxPasses(ThroughTheForwarder):
         for name, (border, _) in cases.items():
             with self.subTest(name):
                 begun[name][1].reached('sent')
-                self.check_late(border - 500, begun[name][0], late[name])
+                moved = by_track([(kind, time + border - 500, *rest) for kind, time, *rest in self.media])
+                self.assertEqual(moved, by_track(told(begun[name][0].wait_messages(len(self.media)))))
+                self.check_rest(moved, late[name], 0.1)
 
 
 if __name__ == '__main__':

@@ -34,6 +34,45 @@ def obs(port, name, media):
         {'close': True}]
 
 
+def obs_multitrack(port, names, tracks):
+    """OBS with several streams on one connection: all commands at once, then their media mixed, two streams on
+    one chunk stream. Told to, it ends the second stream, sends the first one's track again, and ends."""
+    headers = {'csid': 3, 'fmt': 1}
+    count = range(len(names))
+    first = 2 + 2 * len(names)
+    steps = [
+        {'handshake': 'simple'}, {'control': 'set_chunk_size', 'value': 4096},
+        command('connect', 1, {'app': 'live', 'type': 'nonprivate',
+                               'flashVer': 'FMLE/3.0 (compatible; FMSc/1.0)', 'swfUrl': url(port),
+                               'tcUrl': url(port)}), result(1),
+        *[command('releaseStream', 2 + i, None, names[i], **headers) for i in count],
+        *[command('FCPublish', 2 + len(names) + i, None, names[i], **headers) for i in count],
+        *[command('createStream', first + i, None, **headers) for i in count]]
+    for i in count:
+        steps += [result(first + i),
+                  command('publish', 20 + i, None, names[i], 'live', csid=8, msid=1 + i)]
+    steps += [{'expect': {'code': 'NetStream.Publish.Start', 'msid': 1 + i}, 'within_ms': 15000} for i in count]
+    last = {}
+
+    def send(messages, i):
+        for kind, time, payload in messages:
+            csid = 4 + i // 2
+            yield {'message': kind, 'time': time, 'hex': payload.hex(), 'csid': csid, 'msid': 1 + i,
+                   'fmt': 1 if last.get(csid) == i else 0}
+            last[csid] = i
+    steps.append({'mark': 'accepted'})
+    for n in range(max(len(track) for track in tracks)):
+        for i in count:
+            steps += send(tracks[i][n:n + 1], i)
+    later = [(kind, time + 60000, payload) for kind, time, payload in tracks[0]]
+    return [*steps, {'mark': 'sent'}, {'wait_signal': True},
+            command('FCUnpublish', 30, None, names[1], **headers), command('deleteStream', 31, None, 2, **headers),
+            {'mark': 'one ended'}, {'wait_signal': True}, *send(later, 0), {'mark': 'went on'},
+            {'wait_signal': True},
+            *[command('FCUnpublish', 32, None, names[i], **headers) for i in count if i != 1],
+            *[command('deleteStream', 33, None, 1 + i, **headers) for i in count if i != 1], {'close': True}]
+
+
 def fmle(port, name, media):
     """Flash Media Live Encoder and hardware like it: waits for every result and for onFCPublish."""
     return [
@@ -65,15 +104,16 @@ def haivision(port, name, media):
 
 
 def nginx_relay(port, name, media):
-    """nginx-rtmp as a relay client: no releaseStream, no FCPublish, its own order of the connect object."""
+    """nginx-rtmp's `push`: no releaseStream, no FCPublish, transaction 0, and media without waiting."""
     return [
         {'handshake': 'digest772'}, {'control': 'set_chunk_size', 'value': 4096},
         {'control': 'window', 'value': 5000000},
-        command('connect', 1, {'app': 'live', 'tcUrl': url(port), 'flashVer': 'LNX.11,1,102,55',
-                               'audioCodecs': 3575, 'videoCodecs': 252}),
+        command('connect', 1, {'app': 'live', 'tcUrl': url(port), 'pageUrl': '', 'swfUrl': '',
+                               'flashVer': 'LNX.11,1,102,55', 'audioCodecs': 3575, 'videoCodecs': 252}),
         result(1), command('createStream', 2, None), result(2),
-        command('publish', 3, None, name, 'live', csid=5, msid=1), START, {'mark': 'accepted'},
-        {'flv': str(media), 'set_data_frame': True, 'csid_audio': 6, 'csid_video': 7, 'csid_data': 5}, *SENT]
+        command('publish', 0, None, name, 'live', csid=5, msid=1),
+        {'control': 'user', 'event': 0, 'value': 1}, {'mark': 'accepted'},
+        {'flv': str(media), 'csid_audio': 6, 'csid_video': 7, 'csid_data': 5}, START, *SENT]
 
 
 SRS_ARGUMENTS = {'srs_version': '5.0.213', 'srs_server_ip': '10.0.0.7', 'srs_pid': 4711, 'srs_id': 'a1b2c3'}
@@ -149,7 +189,7 @@ def flash_play(port, name):
         {'expect': {'code': 'NetStream.Unpause.Notify'}},
         command('seek', 8, None, 0, csid=8, msid=1), {'mark': 'sought'},
         {'control': 'user', 'event': 3, 'value': 1, 'buffer': 1000},
-        command('closeStream', 0, None, csid=8, msid=1), {'expect_close': True}]
+        command('closeStream', 0, None, csid=8, msid=1), {'close': True}]
 
 
 PLAYERS = {'srs-edge': srs_edge_play, 'flash': flash_play}

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "tests/support/rtmp/json.h"
+
 namespace weir::tests {
 
 double EventLog::now() const {
@@ -19,18 +21,7 @@ void EventLog::write(std::uint64_t session, std::string_view event, std::string_
 }
 
 std::string EventLog::field(std::string_view key, std::string_view value) {
-  std::string text = fmt::format(",\"{}\":\"", key);
-  for (const char c : value) {
-    if (c == '"' || c == '\\') {
-      text += '\\';
-      text += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      text += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      text += c;
-    }
-  }
-  return text + '"';
+  return fmt::format(",\"{}\":{}", key, json_string(value));
 }
 
 std::string EventLog::field(std::string_view key, std::uint64_t value) {
