@@ -11,6 +11,7 @@
 #include <boost/asio/ip/host_name.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "common/admin/admin_server.h"
 #include "common/async/asio_executor.h"
@@ -20,6 +21,7 @@
 #include "common/base/random.h"
 #include "common/telemetry/log.h"
 #include "common/telemetry/metrics.h"
+#include "dataplane/app/crowd_watch.h"
 #include "dataplane/app/end_label.h"
 #include "dataplane/app/forwarder_metrics.h"
 #include "dataplane/app/logging_resolver.h"
@@ -46,6 +48,7 @@ constexpr seconds kDrainWithin{10};
 constexpr milliseconds kFarewellWithin{500};
 constexpr milliseconds kDrainPoll{20};
 constexpr seconds kStateSavedEvery{1};
+constexpr seconds kMemoryWatchedEvery{5};
 
 }  // namespace
 
@@ -76,6 +79,7 @@ struct Forwarder::State {
   std::vector<std::string> not_ready_reasons() const;
   void announce_when_ready();
   void save_state_soon();
+  void watch_memory();
   void poll_drain(MonotonicTime deadline);
   void farewell(MonotonicTime deadline);
   std::uint32_t unidentified() const;
@@ -108,6 +112,7 @@ struct Forwarder::State {
   bool draining = false;
   bool stopping = false;
   bool save_pending = false;
+  CrowdWatch crowd;
 };
 
 Forwarder::Forwarder(ForwarderOptions options, std::string version)
@@ -243,6 +248,7 @@ void Forwarder::run(std::function<void(const std::string&)> ready) {
   }
   state.control_executor.post([&state] {
     state.control->start();
+    state.watch_memory();
     state.announce_when_ready();
   });
   const auto guard = boost::asio::make_work_guard(state.control_io);
@@ -285,6 +291,19 @@ void Forwarder::State::save_state_soon() {
                                         .vhosts = control->vhosts(),
                                         .origins = control->origins().complete()});
     if (!saved) log.warning("state is not kept: {}", saved.error().message);
+  });
+}
+
+void Forwarder::State::watch_memory() {
+  control_executor.run_after(kMemoryWatchedEvery, [this] {
+    if (crowd.has_left(totals.connections.load(std::memory_order_relaxed), clock.now())) {
+      ::malloc_trim(0);
+      registry
+          .counter("weir_forwarder_memory_returned_total",
+                   "Times memory was given back to the system after a crowd had left.")
+          .add();
+    }
+    watch_memory();
   });
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'e2e'))
 
+from harness.processes import wait_for  # noqa: E402
 from harness.siege import Siege, unexpected  # noqa: E402
 
 
@@ -31,6 +32,7 @@ def main():
             took = time.monotonic() - began
             siege.wait_as_at(before, 60)
             siege.wait_streams_forgotten(60)
+            wait_for(lambda: siege.memory_returned() == number, 90, 'memory is given back', poll=0.5)
             resident.append(siege.resident_kib())
             print(f'round {number}: {sum(outcomes.values())} clients in {took:.0f} s, '
                   f'{outcomes["publisher", "done"]} published; held {siege.held()}, '

@@ -63,6 +63,9 @@ class Siege:
         wait_for(lambda: watched.metric(self.metrics(), 'weir_forwarder_streams') <= 1, seconds,
                  'only the steady stream is known', poll=0.5)
 
+    def memory_returned(self):
+        return watched.metric(self.metrics(), 'weir_forwarder_memory_returned_total')
+
     def resident_kib(self):
         return watched.resident_kib(self.pid)
 
