@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/random.h>
@@ -63,11 +64,16 @@ std::uint64_t SeededRandom::next() {
 }
 
 std::uint64_t SystemRandom::next() {
-  std::uint64_t word = 0;
-  // Reads of up to 256 bytes are never interrupted or short once the pool is initialised
-  // (getrandom(2)).
-  WEIR_ASSERT(::getrandom(&word, sizeof(word), 0) == static_cast<ssize_t>(sizeof(word)));
-  return word;
+  if (taken_ == ahead_.size()) {
+    // Reads of up to 256 bytes are never interrupted or short once the pool is initialised
+    // (getrandom(2)).
+    static_assert(sizeof(ahead_) <= 256);
+    WEIR_ASSERT(::getrandom(ahead_.data(), sizeof(ahead_), 0) ==
+                static_cast<ssize_t>(sizeof(ahead_)));
+    taken_ = 0;
+  }
+  // What was given out is not kept: it may be a secret of somebody's.
+  return std::exchange(ahead_[taken_++], 0);
 }
 
 }  // namespace weir

@@ -164,21 +164,27 @@ std::string percent_decode(std::string_view text) {
   return out;
 }
 
+const StreamKey::Names& StreamKey::none() {
+  static const Names empty{.vhost = {}, .app = {}, .stream = {}, .text = {}};
+  return empty;
+}
+
 Result<StreamKey> make_stream_key(std::string_view vhost, std::string_view app,
                                   std::string_view stream) {
-  StreamKey key;
-  key.vhost_ = vhost.empty() ? std::string(kDefaultVhost) : std::string(vhost);
-  if (key.vhost_ != kDefaultVhost) key.vhost_ = lower(key.vhost_);
-  key.app_ = app.empty() ? kDefaultApp : app;
-  key.stream_ = stream;
-  if (auto error = check_part("vhost", key.vhost_, false)) return *error;
-  if (auto error = check_part("app", key.app_, true)) return *error;
-  if (auto error = check_part("stream name", key.stream_, false)) return *error;
-  key.text_ = fmt::format("{}/{}/{}", key.vhost_, key.app_, key.stream_);
-  if (key.text_.size() > kStreamKeyBytesMax)
-    return invalid(
-        fmt::format("stream key has {} bytes, more than {}", key.text_.size(), kStreamKeyBytesMax));
-  return key;
+  auto names = std::make_shared<StreamKey::Names>();
+  names->vhost = vhost.empty() ? std::string(kDefaultVhost) : std::string(vhost);
+  if (names->vhost != kDefaultVhost) names->vhost = lower(names->vhost);
+  names->app = app.empty() ? kDefaultApp : app;
+  names->stream = stream;
+  if (auto error = check_part("vhost", names->vhost, false)) return *error;
+  if (auto error = check_part("app", names->app, true)) return *error;
+  if (auto error = check_part("stream name", names->stream, false)) return *error;
+  names->text = fmt::format("{}/{}/{}", names->vhost, names->app, names->stream);
+  if (names->text.size() > kStreamKeyBytesMax)
+    return invalid(fmt::format("stream key has {} bytes, more than {}", names->text.size(),
+                               kStreamKeyBytesMax));
+  names->hash = std::hash<std::string>{}(names->text);
+  return StreamKey(std::move(names));
 }
 
 Result<StreamKey> parse_stream_key(std::string_view text) {

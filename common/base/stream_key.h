@@ -4,13 +4,15 @@
 // Purpose: a key is `vhost/app/stream`. Two clients that mean the same stream get the same key,
 // however their URLs spell it; tokens and other query parts are never in a key. The rules are those
 // that SRS applies (handbook of the protocol: docs/protocols/rtmp.md, "identity"). Threading: pure
-// functions and values.
+// functions and values; copies of one key may live on several threads.
 
 #include <compare>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/format.h"
@@ -40,22 +42,37 @@ class VhostRules {
   std::vector<std::string> known_;  ///< lower case, sorted
 };
 
+/// Copies share one text: a session's key is kept in a dozen tables of two threads.
 class StreamKey {
  public:
   StreamKey() = default;
-  const std::string& vhost() const { return vhost_; }
+  const std::string& vhost() const { return names().vhost; }
   /// May contain slashes, never leading or trailing ones.
-  const std::string& app() const { return app_; }
-  const std::string& stream() const { return stream_; }
+  const std::string& app() const { return names().app; }
+  const std::string& stream() const { return names().stream; }
   /// "vhost/app/stream"
-  const std::string& str() const { return text_; }
-  bool empty() const { return text_.empty(); }
-  bool operator==(const StreamKey& other) const { return text_ == other.text_; }
-  std::strong_ordering operator<=>(const StreamKey& other) const { return text_ <=> other.text_; }
+  const std::string& str() const { return names().text; }
+  /// Of str().
+  std::size_t hash() const { return names().hash; }
+  bool empty() const { return names_ == nullptr; }
+  bool operator==(const StreamKey& other) const {
+    return names_ == other.names_ || (hash() == other.hash() && str() == other.str());
+  }
+  std::strong_ordering operator<=>(const StreamKey& other) const {
+    return names_ == other.names_ ? std::strong_ordering::equal : str() <=> other.str();
+  }
 
  private:
   friend Result<StreamKey> make_stream_key(std::string_view, std::string_view, std::string_view);
-  std::string vhost_, app_, stream_, text_;
+  struct Names {
+    std::string vhost, app, stream, text;
+    std::size_t hash = 0;
+  };
+  explicit StreamKey(std::shared_ptr<const Names> names) : names_(std::move(names)) {}
+  const Names& names() const { return names_ ? *names_ : none(); }
+  static const Names& none();
+
+  std::shared_ptr<const Names> names_;  ///< null = empty
 };
 
 inline const std::string& format_as(const StreamKey& key) {
@@ -87,7 +104,5 @@ std::string percent_decode(std::string_view text);
 
 template <>
 struct std::hash<weir::StreamKey> {
-  std::size_t operator()(const weir::StreamKey& key) const noexcept {
-    return std::hash<std::string>{}(key.str());
-  }
+  std::size_t operator()(const weir::StreamKey& key) const noexcept { return key.hash(); }
 };

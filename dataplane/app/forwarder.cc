@@ -41,7 +41,9 @@ using boost::asio::ip::tcp;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::size_t kSessionIdLength = 16;  // 80 random bits: unique across restarts
+/// 75 random bits: unique across restarts. One more character would not fit into a string without
+/// an allocation, and an id is kept in a dozen places.
+constexpr std::size_t kSessionIdLength = 15;
 constexpr std::size_t kInstanceLength = 16;
 constexpr seconds kDrainWithin{10};
 /// After the last session: time for the cluster to be told.
