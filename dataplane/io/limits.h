@@ -15,6 +15,10 @@ inline constexpr std::size_t kReceiveBufferBytes = 256 * 1024;
 inline constexpr int kReadsPerTurn = 4;
 /// Connections taken from a listener before others get their turn.
 inline constexpr int kAcceptsPerTurn = 64;
+/// While there is more to do than kBusyEvents: sessions that are being set up go before new ones,
+/// so that in a burst the first are served soon instead of all of them late. Never none.
+inline constexpr int kAcceptsWhenBusy = 4;
+inline constexpr int kBusyEvents = 8;
 inline constexpr int kEventsPerBatch = 256;
 inline constexpr int kBatchesPerWake = 4;
 /// Pieces of one gathered send; the kernel's own limit is 1,024.

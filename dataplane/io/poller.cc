@@ -59,6 +59,7 @@ void Poller::run() {
   std::array<epoll_event, kEventsPerBatch> events;
   for (int batch = 0; batch < kBatchesPerWake; ++batch) {
     const int count = ::epoll_wait(epoll_.native_handle(), events.data(), kEventsPerBatch, 0);
+    batch_size_ = count;
     for (int i = 0; i < count; ++i) {
       auto& event = events[static_cast<std::size_t>(i)];
       static_cast<PollTarget*>(event.data.ptr)->on_events(event.events);

@@ -39,6 +39,8 @@ class Poller {
   void remove(int fd);
   void start() { wait(); }
   void stop();
+  /// Events that the kernel gave together with the present one: how much there is to do.
+  int batch_size() const { return batch_size_; }
 
  private:
   void wait();
@@ -46,6 +48,7 @@ class Poller {
 
   boost::asio::posix::stream_descriptor epoll_;
   std::function<void()> batch_done_;
+  int batch_size_ = 0;
 };
 
 }  // namespace weir::io

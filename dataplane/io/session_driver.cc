@@ -369,10 +369,6 @@ bool SessionDriver::read_once(LegSocket& leg) {
     leg_ended(leg, end == LegEnd::kFin || end == LegEnd::kTimedOut ? end : LegEnd::kReset);
     return false;
   }
-  if (leg.quick_acks > 0) {
-    --leg.quick_acks;
-    acknowledge_now(leg.fd);
-  }
   // A short read has drained the socket, and whatever comes later is a new edge (epoll(7)); unless
   // the peer's end was in the same edge.
   if (static_cast<std::size_t>(count) < kReceiveBufferBytes && !leg.hung_up) leg.readable = false;
@@ -380,7 +376,13 @@ bool SessionDriver::read_once(LegSocket& leg) {
        static_cast<std::uint64_t>(count));
   const std::span<const std::uint8_t> bytes(buffer, static_cast<std::size_t>(count));
   const Leg name = leg.name;
+  leg.answered = false;
   call([&](relay::RelaySession& s) { s.on_bytes(name, context_.clock.now(), bytes); });
+  if (leg.quick_acks > 0) {
+    --leg.quick_acks;
+    // An answer has carried the acknowledgement.
+    if (!leg.answered && leg.fd >= 0) acknowledge_now(leg.fd);
+  }
   return true;
 }
 

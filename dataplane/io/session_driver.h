@@ -90,6 +90,7 @@ class SessionDriver final : public relay::SessionIo, private Timer {
     bool connecting = false;
     bool read_ended = false;                ///< FIN or error was told to the session
     bool write_broken = false;              ///< output is dropped; the end will be read
+    bool answered = false;                  ///< something was sent since the last read
     bool congested = false;                 ///< above its high mark, not yet below the low one
     std::optional<relay::LegEnd> dial_end;  ///< a dial failed at once: to be told in a posted turn
   };

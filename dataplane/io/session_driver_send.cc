@@ -26,6 +26,7 @@ void SessionDriver::send_outbox(LegSocket& leg) {
       leg.write_broken = !blocked;
       continue;
     }
+    leg.answered = true;
     auto left = static_cast<std::size_t>(sent);
     while (left > 0 && left >= pieces.front().iov_len) {
       left -= pieces.front().iov_len;

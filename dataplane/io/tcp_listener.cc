@@ -33,7 +33,8 @@ void TcpListener::on_timer(MonotonicTime) {
 }
 
 void TcpListener::on_events(std::uint32_t) {
-  for (int turn = 0; turn < kAcceptsPerTurn; ++turn) {
+  const int turns = context_.poller.batch_size() > kBusyEvents ? kAcceptsWhenBusy : kAcceptsPerTurn;
+  for (int turn = 0; turn < turns; ++turn) {
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
     const int fd =
