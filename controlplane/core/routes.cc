@@ -143,8 +143,11 @@ void Routes::on_placement(const ClusterView::PlacementChange& change) {
   std::set<ForwarderId> told;
   const auto found = interested_.find(change.stream);
   if (found != interested_.end()) told = found->second;
+  // Who has just acquired it is answered; its interest in the stream follows.
+  const bool acquired = change.after && change.after->state == model::PlacementState::kBound &&
+                        (!change.before || change.before->epoch != change.after->epoch);
   for (const auto* placement : {&change.before, &change.after}) {
-    if (!*placement) continue;
+    if (!*placement || (acquired && placement == &change.after)) continue;
     const auto* holder = std::get_if<model::SessionHolder>(&(*placement)->holder);
     if (holder != nullptr) told.insert(holder->forwarder);
   }

@@ -47,14 +47,33 @@ class AttachStream : public std::enable_shared_from_this<AttachStream<Up, Down>>
     return reactor_;
   }
 
-  void send(Down message) {
+  /// `join(waiting, message)` may move the message into one that waits already, and says whether it
+  /// did: a peer that is told much at once is told in few messages.
+  using Join = bool (*)(Down& waiting, Down& message);
+  static bool never(Down&, Down&) { return false; }
+
+  void send(Down message, Join join = &never) {
     const std::lock_guard lock(mutex_);
     if (finishing()) return;
-    if (queue_.size() >= kAttachQueueMax) {
-      return finish(rpc::make_status(rpc::reason::kLimitReached, "the peer reads too slowly"));
-    }
-    queue_.push_back(std::move(message));
-    if (queue_.size() == 1) reactor_->StartWrite(&queue_.front());
+    if (!queue_.empty() && join(queue_.back(), message)) return;
+    if (may_queue()) queue_.push_back(std::move(message));
+    write_next();
+  }
+
+  /// Before what waits: the peer waits for it.
+  void send_first(Down message, Join join) {
+    const std::lock_guard lock(mutex_);
+    if (finishing()) return;
+    if (!queue_.empty() && join(queue_.front(), message)) return;
+    if (may_queue()) queue_.push_front(std::move(message));
+    write_next();
+  }
+
+  /// Nothing leaves until it is uncorked, in the same turn of the core.
+  void cork(bool corked) {
+    const std::lock_guard lock(mutex_);
+    corked_ = corked;
+    if (!finishing()) write_next();
   }
 
   /// Ends the stream after what is queued was dropped.
@@ -91,14 +110,28 @@ class AttachStream : public std::enable_shared_from_this<AttachStream<Up, Down>>
   /// A write under way must be over before the status can go out. To a peer that does not read it
   /// never would be, so it is cancelled.
   void finish(const grpc::Status& status) {
-    if (queue_.empty()) {
+    queue_.clear();
+    if (!writing_) {
       finished_ = true;
       reactor_->Finish(status);
       return;
     }
     last_status_ = status;
-    queue_.resize(1);
     context_->TryCancel();
+  }
+
+  bool may_queue() {
+    if (queue_.size() < kAttachQueueMax) return true;
+    finish(rpc::make_status(rpc::reason::kLimitReached, "the peer reads too slowly"));
+    return false;
+  }
+
+  void write_next() {
+    if (writing_ || corked_ || queue_.empty()) return;
+    writing_ = true;
+    outgoing_ = std::move(queue_.front());
+    queue_.pop_front();
+    reactor_->StartWrite(&outgoing_);
   }
 
   void read_done(bool ok) {
@@ -117,7 +150,7 @@ class AttachStream : public std::enable_shared_from_this<AttachStream<Up, Down>>
 
   void write_done(bool ok) {
     const std::lock_guard lock(mutex_);
-    queue_.pop_front();
+    writing_ = false;
     if (finished_) return;
     if (last_status_) {
       finished_ = true;
@@ -126,7 +159,7 @@ class AttachStream : public std::enable_shared_from_this<AttachStream<Up, Down>>
     }
     // A failed write means a broken stream: the read side tells, and finishes.
     if (!ok) queue_.clear();
-    if (!queue_.empty()) reactor_->StartWrite(&queue_.front());
+    write_next();
   }
 
   void done() {
@@ -143,8 +176,11 @@ class AttachStream : public std::enable_shared_from_this<AttachStream<Up, Down>>
   Events events_;
   Up incoming_;
   std::mutex mutex_;
-  Driver* reactor_ = nullptr;                ///< null after OnDone
-  std::deque<Down> queue_;                   ///< the first is being written
+  Driver* reactor_ = nullptr;  ///< null after OnDone
+  std::deque<Down> queue_;
+  Down outgoing_;
+  bool writing_ = false;  ///< outgoing_ is under way
+  bool corked_ = false;
   std::optional<grpc::Status> last_status_;  ///< to finish with after the write under way
   bool finished_ = false;
   std::atomic<bool> closed_ = false;

@@ -240,6 +240,12 @@ Result<core::AcquireQuery> read(const pb::AcquirePlacementRequest& request) {
   return query;
 }
 
+void write(const core::Acquired& acquired, pb::AcquirePlacementResponse* out) {
+  write(acquired.route, out->mutable_route());
+  out->set_after_takeover(acquired.after_takeover);
+  out->set_players_wait(acquired.players_wait);
+}
+
 void write(const core::StreamInfo& stream, pb::Stream* out) {
   const std::string& key = stream.placement.stream.str();
   out->set_name("streams/" + key);

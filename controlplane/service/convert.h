@@ -50,6 +50,7 @@ void write(const core::Route& route, pb::Route* out);
 
 // --- placements
 Result<core::AcquireQuery> read(const pb::AcquirePlacementRequest& request);
+void write(const core::Acquired& acquired, pb::AcquirePlacementResponse* out);
 void write(const core::StreamInfo& stream, pb::Stream* out);
 void write(const placement::DecisionRecord& record, pb::DecisionRecord* out);
 

@@ -152,6 +152,7 @@ struct ForwarderWriter {
     to->set_replica(welcome.replica.str());
     to->set_generation(welcome.generation);
     for (const auto& vhost : welcome.vhosts) to->add_vhosts(vhost);
+    to->set_takes_acquires(true);
   }
   void operator()(const core::RouteUpdate& update) const {
     auto* to = out.mutable_route_update();
@@ -223,6 +224,7 @@ Result<core::ForwarderUp> read(const pb::ForwarderServiceAttachRequest& request)
       return read(request.heartbeat());
     case pb::ForwarderServiceAttachRequest::kClaim:
       return read(request.claim());
+    case pb::ForwarderServiceAttachRequest::kAcquires:  // forwarder_service.cc
     case pb::ForwarderServiceAttachRequest::MESSAGE_NOT_SET:
       break;
   }

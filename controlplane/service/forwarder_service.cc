@@ -1,9 +1,14 @@
 // ForwarderService: forwarders, their attach streams and client sessions.
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "controlplane/core/cluster_core.h"
+#include "controlplane/service/attach_join.h"
 #include "controlplane/service/attach_stream.h"
 #include "controlplane/service/convert.h"
 #include "controlplane/service/limits.h"
@@ -27,7 +32,14 @@ class GrpcForwarderLink final : public core::ForwarderLink {
  public:
   using Stream = AttachStream<Request, Response>;
   explicit GrpcForwarderLink(std::shared_ptr<Stream> stream) : stream_(std::move(stream)) {}
-  void send(core::ForwarderDown message) override { stream_->send(write(message)); }
+  void send(core::ForwarderDown message) override {
+    Response out = write(message);
+    const bool joins = joins_routes_ && out.has_route_update();
+    stream_->send(std::move(out), joins ? &join : &Stream::never);
+  }
+  void answer(Response message) { stream_->send_first(std::move(message), &join); }
+  /// Before the core hears of the hello.
+  void read_hello(const pb::ForwarderHello& hello) { joins_routes_ = hello.takes_route_updates(); }
   void end(core::Reason reason, std::string_view message) override {
     stream_->end(to_status({reason, std::string(message), "", {}, std::nullopt}));
   }
@@ -35,6 +47,38 @@ class GrpcForwarderLink final : public core::ForwarderLink {
 
  private:
   std::shared_ptr<Stream> stream_;
+  bool joins_routes_ = false;
+};
+
+/// Answers to the acquires of one message: those that are there when all were asked leave in one
+/// message, each later one by itself.
+class AcquireAnswering : public std::enable_shared_from_this<AcquireAnswering> {
+ public:
+  explicit AcquireAnswering(std::shared_ptr<GrpcForwarderLink> link) : link_(std::move(link)) {}
+
+  core::Respond<core::Acquired> to(std::uint64_t number) {
+    return [self = this->shared_from_this(), number](const core::Answer<core::Acquired>& answer) {
+      pb::AcquireAnswer& out = *self->message_.mutable_acquire_answers()->add_answers();
+      out.set_number(number);
+      if (const auto* error = std::get_if<core::CoreError>(&answer)) {
+        out.mutable_refused()->ParseFromString(to_status(*error).error_details());
+      } else {
+        write(std::get<core::Acquired>(answer), out.mutable_placed());
+      }
+      if (self->all_asked_) self->send();
+    };
+  }
+  void all_asked() {
+    all_asked_ = true;
+    if (message_.has_acquire_answers()) send();
+  }
+
+ private:
+  void send() { link_->answer(std::exchange(message_, {})); }
+
+  const std::shared_ptr<GrpcForwarderLink> link_;
+  Response message_;
+  bool all_asked_ = false;
 };
 
 class ForwarderService final : public pb::ForwarderService::CallbackService {
@@ -48,6 +92,8 @@ class ForwarderService final : public pb::ForwarderService::CallbackService {
     executor_.post([this, link] { core_.forwarders().opened(link); });
     return stream->start(
         {[this, link](const Request& request) {
+           if (request.has_hello()) link->read_hello(request.hello());
+           if (request.has_acquires()) return acquire(link, request.acquires());
            auto message = read(request);
            if (!message) return link->stream().end(invalid_field(message.error().message));
            executor_.post([this, link, message = std::move(*message)]() mutable {
@@ -117,6 +163,29 @@ class ForwarderService final : public pb::ForwarderService::CallbackService {
   }
 
  private:
+  void acquire(const std::shared_ptr<GrpcForwarderLink>& link, const pb::AcquireBatch& batch) {
+    std::vector<std::pair<std::uint64_t, Result<core::AcquireQuery>>> queries;
+    queries.reserve(static_cast<std::size_t>(batch.acquires_size()));
+    for (const auto& one : batch.acquires())
+      queries.emplace_back(one.number(), read(one.request()));
+    executor_.post([this, link, queries = std::move(queries)]() mutable {
+      const auto answering = std::make_shared<AcquireAnswering>(link);
+      // The routes that the placements bring about are no more news to their publishers.
+      link->stream().cork(true);
+      for (auto& [number, query] : queries) {
+        auto respond = answering->to(number);
+        if (query) {
+          core_.placements().acquire(std::move(*query), std::move(respond));
+        } else {
+          respond(core::CoreError{core::Reason::kInvalidField, query.error().message, "", {}, {}});
+        }
+      }
+      answering->all_asked();
+      link->stream().cork(false);
+      link->stream().read_on();
+    });
+  }
+
   Executor& executor_;
   core::ClusterCore& core_;
 };

@@ -30,14 +30,10 @@ class PlacementService final : public pb::PlacementService::CallbackService {
     if (!query) return finished(context, invalid_field(query.error().message));
     auto* reactor = context->DefaultReactor();
     executor_.post([this, reactor, response, query = std::move(*query)]() mutable {
-      core_.placements().acquire(std::move(query),
-                                 [reactor, response](const core::Answer<core::Acquired>& answer) {
-                                   finish(reactor, answer, [&](const core::Acquired& acquired) {
-                                     write(acquired.route, response->mutable_route());
-                                     response->set_after_takeover(acquired.after_takeover);
-                                     response->set_players_wait(acquired.players_wait);
-                                   });
-                                 });
+      core_.placements().acquire(std::move(query), [reactor, response](
+                                                       const core::Answer<core::Acquired>& answer) {
+        finish(reactor, answer, [&](const core::Acquired& acquired) { write(acquired, response); });
+      });
     });
     return reactor;
   }

@@ -21,10 +21,14 @@ ControlClient::ControlClient(ControlLink& link, Executor& executor, const Clock&
       random_(random),
       observer_(observer),
       unidentified_(std::move(unidentified)),
-      calls_(link, executor, random,
-             [this](ReleaseRequest request) {
-               calls_.queue_release(std::move(request), clock_.now());
-             }),
+      calls_(
+          link, executor, random,
+          [this](std::size_t endpoint, const AcquireRequest& request, StreamedAcquires::Done done) {
+            ask(endpoint, request, std::move(done));
+          },
+          [this](ReleaseRequest request) {
+            calls_.queue_release(std::move(request), clock_.now());
+          }),
       generation_seen_(remembered.generation_seen),
       vhosts_(std::move(remembered.vhosts)) {
   origins_.apply(remembered.origins);
@@ -76,6 +80,7 @@ Hello ControlClient::make_hello() {
   hello.interests.reserve(interests_.size());
   for (const auto& [stream, workers] : interests_) hello.interests.push_back(stream);
   interests_changed_.clear();
+  interest_waits_ = false;
   hello.generation_seen = generation_seen_;
   hello.unidentified = unidentified_();
   return hello;
@@ -99,6 +104,8 @@ void ControlClient::on_detached(std::string why) {
   closes_.clear();
   claims_.clear();
   claimed_.clear();
+  takes_acquires_ = false;
+  acquires_.lost(why);
   for (auto& [time, request] : recent_ends_) {
     if (now - time <= kEndMayBeLost) calls_.queue_release(std::move(request), now);
   }
@@ -119,6 +126,7 @@ void ControlClient::tick() {
   const MonotonicTime now = clock_.now();
   check_silence(now);
   expire_queries(now);
+  acquires_.expire(now);
   calls_.run_releases(endpoint_, now);
   while (!recent_ends_.empty() && now - recent_ends_.front().first > kEndMayBeLost)
     recent_ends_.pop_front();
@@ -142,7 +150,7 @@ void ControlClient::on_message(Downward message) {
   if (state_ != State::kOpening && state_ != State::kAttached) return;
   heard_ = clock_.now();
   replica_ = heard_;
-  std::visit([this](const auto& content) { handle(content); }, message);
+  std::visit([this](auto& content) { handle(content); }, message);
 }
 
 void ControlClient::on_writable() {
@@ -167,6 +175,23 @@ void ControlClient::flush() {
   }
 }
 
+/// What nobody waits for waits a little itself, for a replica that takes acquires on the stream: a
+/// session that is being set up changes several times within a millisecond or two, and what is told
+/// of it then would only take CPU time from those who set it up.
+bool ControlClient::bulk_may_go(MonotonicTime now) {
+  const bool any = sessions_.has_changes() || !interests_changed_.empty() || !dials_.empty();
+  if (!any || !takes_acquires_ || interest_waits_ || dials_failed_ || !claims_.empty() ||
+      sessions_.has_ends()) {
+    bulk_held_since_.reset();
+    return true;
+  }
+  if (!bulk_held_since_) {
+    bulk_held_since_ = now;
+    executor_.run_after(kBulkWithin, [this] { schedule_flush(); });
+  }
+  return now - *bulk_held_since_ >= kBulkWithin;
+}
+
 /// Answers first: somebody waits for them. Sessions before claims, which name them. The sign of
 /// life comes before the bulk, so that no backlog delays it.
 std::optional<Upward> ControlClient::next_message() {
@@ -184,8 +209,19 @@ std::optional<Upward> ControlClient::next_message() {
       heartbeat.active_incarnations.push_back(incarnation);
     return heartbeat;
   }
-  if (sessions_.has_changes()) return sessions_.take_changes(kSessionChangesPerMessageMax);
-  if (!interests_changed_.empty()) {
+  // An end before the acquire of who comes back.
+  if (acquires_.has_unsent() && !sessions_.has_ends()) {
+    AcquireBatch batch = acquires_.take_unsent(kAcquiresPerMessageMax);
+    if (!batch.entries.empty()) return batch;
+  }
+  const bool bulk = bulk_may_go(now);
+  if (bulk && sessions_.has_changes()) {
+    if (interests_changed_.empty() && dials_.empty()) bulk_held_since_.reset();
+    return sessions_.take_changes(kSessionChangesPerMessageMax);
+  }
+  if (bulk && !interests_changed_.empty()) {
+    interest_waits_ = false;
+    if (dials_.empty()) bulk_held_since_.reset();
     InterestChange change;
     while (!interests_changed_.empty() &&
            change.add.size() + change.remove.size() < kInterestsPerMessageMax) {
@@ -200,9 +236,13 @@ std::optional<Upward> ControlClient::next_message() {
     claims_.pop_front();
     return claim;
   }
-  if (!dials_.empty()) {
+  if (bulk && !dials_.empty()) {
     DialReport report = std::move(dials_.front());
     dials_.pop_front();
+    if (dials_.empty()) {
+      dials_failed_ = false;
+      bulk_held_since_.reset();
+    }
     return report;
   }
   return std::nullopt;
@@ -214,6 +254,7 @@ void ControlClient::handle(const Welcome& welcome) {
   if (state_ != State::kOpening) return;
   state_ = State::kAttached;
   failures_ = 0;
+  takes_acquires_ = welcome.takes_acquires;
   note_generation(welcome.generation);
   vhosts_ = VhostRules(welcome.vhosts);
   for (WorkerIndex worker = 0; worker < workers_.size(); ++worker)
@@ -236,6 +277,15 @@ void ControlClient::handle(const RouteUpdate& update) {
   if (!update.route && settling_) return;
   learn_route(update);
   consider_claims(update.stream, clock_.now());
+}
+
+void ControlClient::handle(const RouteUpdates& message) {
+  for (const RouteUpdate& update : message.updates) handle(update);
+}
+
+void ControlClient::handle(AcquireReplies& replies) {
+  acquires_.replied(std::move(replies));
+  schedule_flush();
 }
 
 void ControlClient::handle(const OriginTableUpdate& update) {

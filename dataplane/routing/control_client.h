@@ -25,6 +25,7 @@
 #include "dataplane/routing/control_link.h"
 #include "dataplane/routing/route_cache.h"
 #include "dataplane/routing/session_table.h"
+#include "dataplane/routing/streamed_acquires.h"
 #include "dataplane/routing/unary_calls.h"
 
 namespace weir::routing {
@@ -91,7 +92,8 @@ class ControlClient final : private ControlLink::Events {
   void session_upserted(WorkerIndex worker, SessionInfo info);
   void session_ended(const SessionId& id, std::string reason);
   void acquire(WorkerIndex worker, AcquireRequest request);
-  void want(WorkerIndex worker, const StreamKey& stream);
+  /// `waits`: somebody waits for the answer.
+  void want(WorkerIndex worker, const StreamKey& stream, bool waits);
   void unwant(WorkerIndex worker, const StreamKey& stream);
   void report_dial(DialReport report);
   void note_bytes_from(const IncarnationId& incarnation);
@@ -133,6 +135,8 @@ class ControlClient final : private ControlLink::Events {
 
   void handle(const Welcome& welcome);
   void handle(const RouteUpdate& update);
+  void handle(const RouteUpdates& message);
+  void handle(AcquireReplies& replies);
   void handle(const CloseCommand& command);
   void handle(const SessionQuery& query);
   void handle(const ReplicaHeartbeat& heartbeat);
@@ -147,6 +151,8 @@ class ControlClient final : private ControlLink::Events {
   void finish_query(PendingQuery pending);
   void schedule_flush();
   void flush();
+  bool bulk_may_go(MonotonicTime now);
+  void ask(std::size_t endpoint, const AcquireRequest& request, StreamedAcquires::Done done);
   std::optional<Upward> next_message();
   Hello make_hello();
   void learn_route(const RouteUpdate& update);
@@ -164,6 +170,7 @@ class ControlClient final : private ControlLink::Events {
   ControlObserver& observer_;
   std::function<std::uint32_t()> unidentified_;
   UnaryCalls calls_;
+  StreamedAcquires acquires_;
   std::vector<Worker> workers_;
 
   State state_ = State::kStopped;
@@ -174,6 +181,10 @@ class ControlClient final : private ControlLink::Events {
   MonotonicTime heartbeat_due_;
   bool writable_ = false;
   bool flush_posted_ = false;
+  bool takes_acquires_ = false;                   ///< the replica attached to, on the stream
+  std::optional<MonotonicTime> bulk_held_since_;  ///< something waits that nobody waits for
+  bool dials_failed_ = false;                     ///< among dials_
+  bool interest_waits_ = false;                   ///< somebody waits for a route
   /// Nothing is claimed before a replica has said that it is not settling.
   bool settling_ = true;
   std::uint64_t generation_seen_ = 0;

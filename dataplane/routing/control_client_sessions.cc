@@ -58,21 +58,38 @@ void ControlClient::acquire(WorkerIndex worker, AcquireRequest request) {
         // Players of this forwarder need not wait for the push.
         const auto* acquired = std::get_if<Acquired>(&answer);
         if (acquired != nullptr) sessions_.note_epoch(session, acquired->route.epoch);
+        std::optional<RouteUpdate> update;
         if (acquired != nullptr && interests_.contains(stream))
-          learn_route(RouteUpdate{stream, acquired->route, acquired->route.revision});
+          update = RouteUpdate{stream, acquired->route, acquired->route.revision};
+        // First of all: an encoder waits for it.
         post_to(worker, [session, answer = std::move(answer)](WorkerEvents& events) mutable {
           events.on_acquire_answer(session, std::move(answer));
         });
+        if (update) learn_route(*update);
       });
 }
 
-void ControlClient::want(WorkerIndex worker, const StreamKey& stream) {
+/// On the attach stream where it leads to that replica: many acquires share a message there.
+void ControlClient::ask(std::size_t endpoint, const AcquireRequest& request,
+                        StreamedAcquires::Done done) {
+  if (state_ != State::kAttached || !takes_acquires_ || endpoint != endpoint_)
+    return link_.acquire(endpoint, request, kUnaryDeadline, std::move(done));
+  acquires_.ask(request, clock_.now() + kUnaryDeadline, std::move(done));
+  schedule_flush();
+}
+
+void ControlClient::want(WorkerIndex worker, const StreamKey& stream, bool waits) {
   const auto [it, inserted] = interests_.try_emplace(stream);
   if (std::ranges::find(it->second, worker) == it->second.end()) it->second.push_back(worker);
   if (inserted) {
     interests_changed_.insert(stream);
+    interest_waits_ |= waits;
     schedule_flush();
     return;
+  }
+  if (waits && interests_changed_.contains(stream)) {
+    interest_waits_ = true;
+    schedule_flush();
   }
   if (const RouteUpdate* known = routes_.find(stream))
     post_to(worker, [update = *known](WorkerEvents& events) { events.on_route(update); });
@@ -92,6 +109,7 @@ void ControlClient::unwant(WorkerIndex worker, const StreamKey& stream) {
 void ControlClient::report_dial(DialReport report) {
   observer_.on_dial(report);
   if (dials_.size() >= kDialReportsMax) dials_.pop_front();
+  dials_failed_ |= report.outcome != ContactOutcome::kAnswered;
   dials_.push_back(std::move(report));
   schedule_flush();
 }

@@ -80,8 +80,17 @@ struct Claim {
   Epoch epoch;
 };
 
-using Upward =
-    std::variant<SessionChanges, DialReport, InterestChange, SessionAnswer, Heartbeat, Claim>;
+/// Only to a replica whose welcome says that it takes them.
+struct AcquireBatch {
+  struct Entry {
+    std::uint64_t number = 0;
+    AcquireRequest request;
+  };
+  std::vector<Entry> entries;
+};
+
+using Upward = std::variant<SessionChanges, DialReport, InterestChange, SessionAnswer, Heartbeat,
+                            Claim, AcquireBatch>;
 
 // --- down
 
@@ -89,6 +98,7 @@ struct Welcome {
   ReplicaId replica;
   std::uint64_t generation = 0;
   std::vector<std::string> vhosts;
+  bool takes_acquires = false;
 };
 
 struct CloseCommand {
@@ -114,16 +124,29 @@ struct ClaimVerdict {
   Epoch epoch;
 };
 
-using Downward = std::variant<Welcome, RouteUpdate, CloseCommand, SessionQuery, ReplicaHeartbeat,
-                              ClaimVerdict, OriginTableUpdate>;
-
-// --- unary
-
 /// No answer from that replica within the deadline: another may know more.
 struct Unreachable {
   std::string why;
 };
 using AcquireReply = std::variant<Acquired, Held, RetryLater, Rejected, Unreachable>;
+
+struct AcquireReplies {
+  struct Entry {
+    std::uint64_t number = 0;
+    AcquireReply reply;
+  };
+  std::vector<Entry> entries;
+};
+
+/// Oldest first.
+struct RouteUpdates {
+  std::vector<RouteUpdate> updates;
+};
+
+using Downward = std::variant<Welcome, RouteUpdate, RouteUpdates, CloseCommand, SessionQuery,
+                              ReplicaHeartbeat, ClaimVerdict, OriginTableUpdate, AcquireReplies>;
+
+// --- unary
 
 struct ReleaseRequest {
   SessionId session;

@@ -21,6 +21,9 @@ inline constexpr std::size_t kIdleStreamsMax = 10'000;
 /// Changes per message on the attach stream; more wait for the next one.
 inline constexpr std::size_t kSessionChangesPerMessageMax = 500;
 inline constexpr std::size_t kInterestsPerMessageMax = 2'000;
+inline constexpr std::size_t kAcquiresPerMessageMax = 200;
+/// What nobody waits for is told this late at most.
+inline constexpr milliseconds kBulkWithin{50};
 /// Dial reports waiting to be sent; the oldest go first when there are more.
 inline constexpr std::size_t kDialReportsMax = 1'000;
 /// Ended publishers whose release the control plane has not acknowledged.

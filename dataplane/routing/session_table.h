@@ -35,6 +35,7 @@ class SessionTable {
   std::vector<const SessionRecord*> publishers_of(const StreamKey& stream) const;
   const std::unordered_multimap<StreamKey, SessionId>& publishers() const { return publishers_; }
 
+  bool has_ends() const { return !ended_.empty(); }
   bool has_changes() const { return !changed_.empty() || !ended_.empty(); }
   /// At most `max` upserts and `max` ends, oldest ends first.
   SessionChanges take_changes(std::size_t max);

@@ -44,10 +44,10 @@ void UnaryCalls::try_acquire(const SessionId& session, std::uint64_t number) {
   Acquire* call = find(session, number);
   if (call == nullptr) return;
   ++call->tries;
-  link_.acquire(call->endpoint, call->request, kUnaryDeadline,
-                [this, session, stream = call->request.stream, number](AcquireReply reply) {
-                  acquire_replied(session, stream, number, std::move(reply));
-                });
+  ask_(call->endpoint, call->request,
+       [this, session, stream = call->request.stream, number](AcquireReply reply) {
+         acquire_replied(session, stream, number, std::move(reply));
+       });
 }
 
 void UnaryCalls::acquire_replied(const SessionId& session, const StreamKey& stream,

@@ -26,8 +26,16 @@ class UnaryCalls {
   /// An acquire succeeded for a session that has ended meanwhile: (session, stream, epoch).
   using Orphaned = std::function<void(ReleaseRequest)>;
 
-  UnaryCalls(ControlLink& link, Executor& executor, Random& random, Orphaned orphaned)
-      : link_(link), executor_(executor), random_(random), orphaned_(std::move(orphaned)) {}
+  /// One try of an acquire at one replica, by whichever way is open. Its answer never comes within.
+  using Ask = std::function<void(std::size_t endpoint, const AcquireRequest& request,
+                                 Callback<void(AcquireReply)> answer)>;
+
+  UnaryCalls(ControlLink& link, Executor& executor, Random& random, Ask ask, Orphaned orphaned)
+      : link_(link),
+        executor_(executor),
+        random_(random),
+        ask_(std::move(ask)),
+        orphaned_(std::move(orphaned)) {}
 
   /// `endpoint`: where to begin (the replica attached to).
   void acquire(AcquireRequest request, std::size_t endpoint, AcquireDone done);
@@ -64,6 +72,7 @@ class UnaryCalls {
   ControlLink& link_;
   Executor& executor_;
   Random& random_;
+  Ask ask_;
   Orphaned orphaned_;
   std::unordered_map<SessionId, Acquire> acquires_;
   std::deque<Release> releases_;

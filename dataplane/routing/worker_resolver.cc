@@ -38,10 +38,16 @@ WorkerResolver::WorkerResolver(ControlClient& control, Executor& executor, const
 
 WorkerResolver::~WorkerResolver() = default;
 
-template <class F>
-void WorkerResolver::tell(F call) {
-  control_.executor().post(
-      [&control = control_, call = std::move(call)]() mutable { call(control); });
+/// What is told in one turn of the worker crosses to the control thread together: waking it costs
+/// more than what it then does.
+void WorkerResolver::tell(Callback<void(ControlClient&)> call) {
+  told_.push_back(std::move(call));
+  if (told_.size() > 1) return;
+  executor_.post([this] {
+    control_.executor().post([&control = control_, calls = std::exchange(told_, {})]() mutable {
+      for (auto& call : calls) call(control);
+    });
+  });
 }
 
 void WorkerResolver::start() {
@@ -63,7 +69,7 @@ void WorkerResolver::session_started(const SessionInfo& info, SessionControl& co
   it->second.info = info;
   it->second.control = &control;
   // A publisher hears of its stream even when it does not watch: fencing and claims depend on it.
-  if (info.intent == Intent::kPublish) need(info.stream).publishers.push_back(info.id);
+  if (info.intent == Intent::kPublish) need(info.stream, false).publishers.push_back(info.id);
   tell([worker = index_, info](ControlClient& c) mutable {
     c.session_upserted(worker, std::move(info));
   });
@@ -150,11 +156,11 @@ void WorkerResolver::on_query(std::uint64_t query, const std::vector<SessionId>&
 
 // --- streams
 
-WorkerResolver::Stream& WorkerResolver::need(const StreamKey& key) {
+WorkerResolver::Stream& WorkerResolver::need(const StreamKey& key, bool waits) {
   const auto [it, inserted] = streams_.try_emplace(key);
   if (inserted) {
     stats_.streams.store(streams_.size(), std::memory_order_relaxed);
-    tell([worker = index_, key](ControlClient& c) { c.want(worker, key); });
+    tell([worker = index_, key, waits](ControlClient& c) { c.want(worker, key, waits); });
   } else if (it->second.idle()) {
     --idle_streams_;
   }
@@ -189,7 +195,7 @@ std::unique_ptr<Subscription> WorkerResolver::watch(const StreamKey& stream,
   auto watch = std::make_shared<Watch>();
   watch->stream = stream;
   watch->on_update = std::move(on_update);
-  need(stream).watches.push_back(watch);
+  need(stream, true).watches.push_back(watch);
   if (routes_.find(stream) != nullptr) {
     stats_.watches_known.fetch_add(1, std::memory_order_relaxed);
     executor_.post([this, watch] { deliver_present(watch); });

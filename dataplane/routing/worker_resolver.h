@@ -78,7 +78,8 @@ class WorkerResolver final : public RouteResolver, private WorkerEvents {
                 std::uint64_t query) override;
   void on_query(std::uint64_t query, const std::vector<SessionId>& sessions) override;
 
-  Stream& need(const StreamKey& stream);
+  /// `waits`: somebody waits for the route.
+  Stream& need(const StreamKey& stream, bool waits);
   void became_idle(Stream& stream);
   void unsubscribe(const Watch& watch);
   void deliver_present(const std::shared_ptr<Watch>& watch);
@@ -87,8 +88,7 @@ class WorkerResolver final : public RouteResolver, private WorkerEvents {
   void report_activity(MonotonicTime now);
   void tick();
   void closed(const SessionId& session, std::uint64_t query);
-  template <class F>
-  void tell(F call);
+  void tell(Callback<void(ControlClient&)> call);
 
   ControlClient& control_;
   Executor& executor_;
@@ -99,6 +99,7 @@ class WorkerResolver final : public RouteResolver, private WorkerEvents {
   std::unordered_map<StreamKey, Stream> streams_;
   std::unordered_map<SessionId, Session> sessions_;
   std::unordered_map<IncarnationId, MonotonicTime> bytes_noted_;
+  std::vector<Callback<void(ControlClient&)>> told_;  ///< in this turn
   std::size_t idle_streams_ = 0;
   ResolverStats stats_;
 };

@@ -1,5 +1,6 @@
 #include "dataplane/routing/grpc/convert.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -8,12 +9,19 @@
 #include <google/protobuf/util/time_util.h>
 
 #include "common/base/utf8.h"
+#include "common/rpc/reasons.h"
+#include "common/rpc/status.h"
 
 namespace weir::routing {
 namespace {
 
 namespace pb = control::v1;
 using google::protobuf::util::TimeUtil;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kRetryAfterDefault{200};
+/// However long a server asks us to wait, an encoder is held only for seconds.
+constexpr milliseconds kRetryAfterMax{2'000};
 
 std::string clean(std::string_view foreign) {
   return to_utf8(foreign, kForeignTextBytesMax);
@@ -92,7 +100,17 @@ void fill_holder(const ForwarderFacts& facts, const SessionId& session, pb::Hold
 }
 
 struct UpwardFiller {
+  const ForwarderFacts& forwarder;
   pb::ForwarderServiceAttachRequest& out;
+
+  void operator()(const AcquireBatch& batch) const {
+    auto& message = *out.mutable_acquires();
+    for (const AcquireBatch::Entry& entry : batch.entries) {
+      auto& acquire = *message.add_acquires();
+      acquire.set_number(entry.number);
+      *acquire.mutable_request() = to_proto(forwarder, entry.request);
+    }
+  }
 
   void operator()(const SessionChanges& changes) const {
     auto& message = *out.mutable_sessions();
@@ -183,7 +201,7 @@ std::vector<std::string> rtmp_addresses(const Endpoints& endpoints) {
   return found;
 }
 
-std::optional<Downward> route_update(const pb::RouteUpdate& message) {
+std::optional<RouteUpdate> route_update(const pb::RouteUpdate& message) {
   auto stream = parse_stream_key(message.stream());
   if (!stream) return std::nullopt;
   RouteUpdate update;
@@ -196,6 +214,26 @@ std::optional<Downward> route_update(const pb::RouteUpdate& message) {
     if (!message.has_revision()) update.revision = update.route->revision;
   }
   return update;
+}
+
+RouteUpdates route_updates(const pb::RouteUpdates& message) {
+  RouteUpdates found;
+  for (const pb::RouteUpdate& update : message.updates()) {
+    if (auto one = route_update(update)) found.updates.push_back(std::move(*one));
+  }
+  return found;
+}
+
+AcquireReplies acquire_replies(const pb::AcquireAnswers& message) {
+  AcquireReplies replies;
+  for (const pb::AcquireAnswer& answer : message.answers()) {
+    grpc::Status status;
+    if (answer.has_refused())
+      status = grpc::Status(static_cast<grpc::StatusCode>(answer.refused().code()),
+                            answer.refused().message(), answer.refused().SerializeAsString());
+    replies.entries.push_back({answer.number(), to_reply(status, answer.placed())});
+  }
+  return replies;
 }
 
 Downward close_command(const pb::CloseSession& message) {
@@ -230,12 +268,13 @@ pb::ForwarderServiceAttachRequest to_proto(const ForwarderFacts& facts, const He
   for (const StreamKey& stream : hello.interests) message.add_interests(stream.str());
   message.set_generation_seen(hello.generation_seen);
   message.set_unidentified(hello.unidentified);
+  message.set_takes_route_updates(true);
   return request;
 }
 
-pb::ForwarderServiceAttachRequest to_proto(const Upward& message) {
+pb::ForwarderServiceAttachRequest to_proto(const ForwarderFacts& facts, const Upward& message) {
   pb::ForwarderServiceAttachRequest request;
-  std::visit(UpwardFiller{request}, message);
+  std::visit(UpwardFiller{facts, request}, message);
   return request;
 }
 
@@ -286,6 +325,35 @@ pb::OriginTable to_proto(const OriginTableUpdate& table) {
   return message;
 }
 
+AcquireReply to_reply(const grpc::Status& status, const pb::AcquirePlacementResponse& response) {
+  namespace reason = rpc::reason;
+  if (status.ok()) {
+    auto route = from_proto(response.route());
+    // An owner that cannot be dialled by RTMP: ask again, the table may be behind.
+    if (!route) return RetryLater{kRetryAfterDefault, "NO_RTMP_ENDPOINT"};
+    return Acquired{std::move(*route), response.after_takeover(), response.players_wait()};
+  }
+  const auto details = rpc::details_of(status);
+  const std::string name = rpc::reason_of(status);
+  if (name == reason::kStreamHeld) {
+    Held held;
+    if (details) {
+      if (const auto it = details->metadata.find("holder"); it != details->metadata.end())
+        held.holder = it->second;
+    }
+    return held;
+  }
+  if (name == reason::kInvalidField) return Rejected{status.error_message()};
+  if (name.empty() && (status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                       status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED ||
+                       status.error_code() == grpc::StatusCode::CANCELLED))
+    return Unreachable{rpc::describe(status)};
+  if (name == reason::kShuttingDown) return Unreachable{rpc::describe(status)};
+  Duration delay = kRetryAfterDefault;
+  if (details && details->retry_delay) delay = *details->retry_delay;
+  return RetryLater{std::min<Duration>(delay, kRetryAfterMax), name.empty() ? "INTERNAL" : name};
+}
+
 std::optional<Route> from_proto(const pb::Route& message) {
   Route route;
   const pb::Placement& placement = message.placement();
@@ -307,7 +375,8 @@ std::optional<Downward> from_proto(const pb::ForwarderServiceAttachResponse& mes
       const pb::ForwarderWelcome& welcome = message.welcome();
       return Welcome{.replica = ReplicaId(welcome.replica()),
                      .generation = welcome.generation(),
-                     .vhosts = {welcome.vhosts().begin(), welcome.vhosts().end()}};
+                     .vhosts = {welcome.vhosts().begin(), welcome.vhosts().end()},
+                     .takes_acquires = welcome.takes_acquires()};
     }
     case pb::ForwarderServiceAttachResponse::kRouteUpdate:
       return route_update(message.route_update());
@@ -325,6 +394,10 @@ std::optional<Downward> from_proto(const pb::ForwarderServiceAttachResponse& mes
                           .epoch = epoch_of(message.claim_answer().epoch())};
     case pb::ForwarderServiceAttachResponse::kOriginTable:
       return from_proto(message.origin_table());
+    case pb::ForwarderServiceAttachResponse::kAcquireAnswers:
+      return acquire_replies(message.acquire_answers());
+    case pb::ForwarderServiceAttachResponse::kRouteUpdates:
+      return route_updates(message.route_updates());
     case pb::ForwarderServiceAttachResponse::MESSAGE_NOT_SET:
       break;
   }

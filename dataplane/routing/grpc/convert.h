@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <grpcpp/support/status.h>
+
 #include "dataplane/routing/control_link.h"
 #include "dataplane/routing/limits.h"
 #include "weir/control/v1/forwarder_service.pb.h"
@@ -25,7 +27,8 @@ struct ForwarderFacts {
 
 control::v1::ForwarderServiceAttachRequest to_proto(const ForwarderFacts& facts,
                                                     const Hello& hello);
-control::v1::ForwarderServiceAttachRequest to_proto(const Upward& message);
+control::v1::ForwarderServiceAttachRequest to_proto(const ForwarderFacts& facts,
+                                                    const Upward& message);
 control::v1::AcquirePlacementRequest to_proto(const ForwarderFacts& facts,
                                               const AcquireRequest& request);
 control::v1::ReleasePlacementRequest to_proto(const ForwarderFacts& facts,
@@ -35,6 +38,9 @@ control::v1::OriginTable to_proto(const OriginTableUpdate& table);
 
 /// nullopt = a message this version does not know, or one without what makes it usable: skipped.
 std::optional<Downward> from_proto(const control::v1::ForwarderServiceAttachResponse& message);
+/// What an AcquirePlacement came to, however it was asked.
+AcquireReply to_reply(const grpc::Status& status,
+                      const control::v1::AcquirePlacementResponse& response);
 /// nullopt = no RTMP endpoint or no stream name that can be used.
 std::optional<Route> from_proto(const control::v1::Route& route);
 OriginTableUpdate from_proto(const control::v1::OriginTable& table);

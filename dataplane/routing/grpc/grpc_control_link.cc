@@ -1,6 +1,5 @@
 #include "dataplane/routing/grpc/grpc_control_link.h"
 
-#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -25,40 +24,8 @@ namespace {
 namespace pb = control::v1;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kRetryAfterDefault{200};
-/// However long a server asks us to wait, an encoder is held only for seconds.
-constexpr milliseconds kRetryAfterMax{2'000};
 /// How long the end of the link waits for gRPC to let go of its calls.
 constexpr milliseconds kLinkShutdownTimeout{1'000};
-
-AcquireReply reply_for(const grpc::Status& status, const pb::AcquirePlacementResponse& response) {
-  namespace reason = rpc::reason;
-  if (status.ok()) {
-    auto route = from_proto(response.route());
-    // An owner that cannot be dialled by RTMP: ask again, the table may be behind.
-    if (!route) return RetryLater{kRetryAfterDefault, "NO_RTMP_ENDPOINT"};
-    return Acquired{std::move(*route), response.after_takeover(), response.players_wait()};
-  }
-  const auto details = rpc::details_of(status);
-  const std::string name = rpc::reason_of(status);
-  if (name == reason::kStreamHeld) {
-    Held held;
-    if (details) {
-      if (const auto it = details->metadata.find("holder"); it != details->metadata.end())
-        held.holder = it->second;
-    }
-    return held;
-  }
-  if (name == reason::kInvalidField) return Rejected{status.error_message()};
-  if (name.empty() && (status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-                       status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED ||
-                       status.error_code() == grpc::StatusCode::CANCELLED))
-    return Unreachable{rpc::describe(status)};
-  if (name == reason::kShuttingDown) return Unreachable{rpc::describe(status)};
-  Duration delay = kRetryAfterDefault;
-  if (details && details->retry_delay) delay = *details->retry_delay;
-  return RetryLater{std::min<Duration>(delay, kRetryAfterMax), name.empty() ? "INTERNAL" : name};
-}
 
 /// True when asking again cannot change the outcome.
 bool is_final(const grpc::Status& status) {
@@ -244,7 +211,7 @@ void GrpcControlLink::attach(std::size_t endpoint, Hello hello, Events& events) 
 }
 
 void GrpcControlLink::send(Upward message) {
-  if (state_->call) state_->call->write(to_proto(message));
+  if (state_->call) state_->call->write(to_proto(state_->facts, message));
 }
 
 void GrpcControlLink::detach() {
@@ -269,7 +236,7 @@ void GrpcControlLink::acquire(std::size_t endpoint, const AcquireRequest& reques
   state_->endpoints[endpoint].placements->async()->AcquirePlacement(
       &call->context, &call->request, &call->response,
       [call, gate = state_->gate](const grpc::Status& status) mutable {
-        AcquireReply reply = reply_for(status, call->response);
+        AcquireReply reply = to_reply(status, call->response);
         gate->post([call = std::move(call), reply = std::move(reply)]() mutable {
           call->answer(std::move(reply));
         });

@@ -271,6 +271,7 @@ TEST_F(ControlClientTest, AWorkerThatDoesNotAnswerCountsAsBusyNotAsUnknown) {
   WorkerResolver silent(other, stuck, clock);
   FakeSession session;
   silent.session_started(info("s1", Intent::kPublish, {1, 4}, State::kActive), session);
+  stuck.run_ready();  // told; from now on it does not run
   other.start();
   executor.run_ready();
   link.welcome();

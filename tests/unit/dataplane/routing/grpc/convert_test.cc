@@ -2,8 +2,11 @@
 #include "dataplane/routing/grpc/convert.h"
 
 #include <string>
+#include <variant>
 
 #include <gtest/gtest.h>
+
+#include "common/rpc/status.h"
 
 namespace weir::routing {
 namespace {
@@ -27,8 +30,8 @@ pb::ForwarderServiceAttachRequest over_the_wire(const pb::ForwarderServiceAttach
 }
 
 TEST(Convert, SessionTextThatIsNotUtf8IsReplaced) {
-  const auto parsed =
-      over_the_wire(to_proto(SessionChanges{.upserted = {hostile_session()}, .ended = {}}));
+  const auto parsed = over_the_wire(
+      to_proto(ForwarderFacts{}, SessionChanges{.upserted = {hostile_session()}, .ended = {}}));
   ASSERT_EQ(parsed.sessions().upserted_size(), 1);
   EXPECT_EQ(parsed.sessions().upserted(0).client_agent(), "FMLE\uFFFD\uFFFD");
   EXPECT_EQ(parsed.sessions().upserted(0).client_address(), "192.0.2.1:5000\uFFFD");
@@ -44,11 +47,55 @@ TEST(Convert, HelloCarriesCleanSessionsToo) {
 
 TEST(Convert, ReasonThatQuotesAnOriginIsCleanAndBounded) {
   const std::string reason = "origin refused: \xC3\x28" + std::string(100'000, 'x');
-  const auto parsed =
-      over_the_wire(to_proto(SessionChanges{.upserted = {}, .ended = {{SessionId("s1"), reason}}}));
+  const auto parsed = over_the_wire(to_proto(
+      ForwarderFacts{}, SessionChanges{.upserted = {}, .ended = {{SessionId("s1"), reason}}}));
   ASSERT_EQ(parsed.sessions().ended_size(), 1);
   EXPECT_TRUE(parsed.sessions().ended(0).reason().starts_with("origin refused: \uFFFD(x"));
   EXPECT_LE(parsed.sessions().ended(0).reason().size(), kForeignTextBytesMax);
+}
+
+TEST(Convert, AcquiresOnTheStreamCarryTheirNumberAndTheHolder) {
+  AcquireBatch batch;
+  batch.entries.push_back({7, {SessionId("s1"), *parse_stream_key("live/x"), {}, "id"}});
+  ForwarderFacts facts;
+  facts.id = ForwarderId("f1");
+  const auto parsed = over_the_wire(to_proto(facts, batch));
+  ASSERT_EQ(parsed.acquires().acquires_size(), 1);
+  const auto& acquire = parsed.acquires().acquires(0);
+  EXPECT_EQ(acquire.number(), 7U);
+  EXPECT_EQ(acquire.request().stream(), "__defaultVhost__/live/x");
+  EXPECT_EQ(acquire.request().holder().client_session().forwarder(), "f1");
+  EXPECT_EQ(acquire.request().request_id(), "id");
+}
+
+TEST(Convert, AnswersOnTheStreamReadAsThoseOfACall) {
+  pb::ForwarderServiceAttachResponse message;
+  auto& placed = *message.mutable_acquire_answers()->add_answers();
+  placed.set_number(1);
+  auto& endpoint = *placed.mutable_placed()->mutable_route()->add_endpoints();
+  endpoint.set_protocol(pb::PROTOCOL_RTMP);
+  endpoint.set_address("192.0.2.1:1935");
+  placed.mutable_placed()->set_players_wait(true);
+  auto& refused = *message.mutable_acquire_answers()->add_answers();
+  refused.set_number(2);
+  const auto held = rpc::make_status(rpc::reason::kStreamHeld, "held", {{"holder", "s9"}});
+  ASSERT_TRUE(refused.mutable_refused()->ParseFromString(held.error_details()));
+  const auto read = from_proto(message);
+  ASSERT_TRUE(read);
+  const auto& entries = std::get<AcquireReplies>(*read).entries;
+  ASSERT_EQ(entries.size(), 2U);
+  EXPECT_EQ(entries[0].number, 1U);
+  EXPECT_TRUE(std::get<Acquired>(entries[0].reply).players_wait);
+  EXPECT_EQ(entries[1].number, 2U);
+  EXPECT_EQ(std::get<Held>(entries[1].reply).holder, "s9");
+}
+
+TEST(Convert, AReplicaThatSaysNothingOfAcquiresTakesNone) {
+  pb::ForwarderServiceAttachResponse message;
+  message.mutable_welcome()->set_replica("r1");
+  EXPECT_FALSE(std::get<Welcome>(*from_proto(message)).takes_acquires);
+  message.mutable_welcome()->set_takes_acquires(true);
+  EXPECT_TRUE(std::get<Welcome>(*from_proto(message)).takes_acquires);
 }
 
 }  // namespace

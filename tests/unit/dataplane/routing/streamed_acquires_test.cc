@@ -1,0 +1,150 @@
+// Acquires on the attach stream, through the control client that chooses between it and a call.
+#include "dataplane/routing/streamed_acquires.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "dataplane/routing/limits.h"
+#include "tests/unit/dataplane/routing/resolver_fixture.h"
+
+namespace weir::routing {
+namespace {
+
+class StreamedAcquireTest : public ResolverTest {
+ protected:
+  StreamedAcquireTest() : ResolverTest(2) {}
+  void attach_to_one_that_takes_acquires() {
+    client.start();
+    executor.run_ready();
+    link.take();
+    link.say(Welcome{ReplicaId("r1"), 1, {}, true});
+    link.heartbeat();
+    executor.run_ready();
+  }
+  void start_publisher(const char* id) {
+    resolver.session_started(info(id), sessions[id]);
+    executor.run_ready();
+  }
+  void reply(std::uint64_t number, AcquireReply with) {
+    AcquireReplies replies;
+    replies.entries.push_back({number, std::move(with)});
+    link.say(std::move(replies));
+    executor.run_ready();
+  }
+  std::map<std::string, FakeSession> sessions;
+};
+
+TEST_F(StreamedAcquireTest, GoesOnTheStreamOfAReplicaThatTakesThem) {
+  attach_to_one_that_takes_acquires();
+  start_publisher("s1");
+  acquire("s1");
+  EXPECT_TRUE(link.acquires.empty());
+  const auto asked = link.all<AcquireBatch>();
+  ASSERT_EQ(asked.size(), 1U);
+  ASSERT_EQ(asked[0].entries.size(), 1U);
+  EXPECT_EQ(asked[0].entries[0].request.session, SessionId("s1"));
+  EXPECT_EQ(asked[0].entries[0].request.request_id.size(), 36U);
+  reply(asked[0].entries[0].number, Acquired{route({1, 4}, {1, 9}), false});
+  ASSERT_EQ(answers_.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<Acquired>(answers_[0]));
+  // Answered once: a second reply with its number is nobody's.
+  reply(asked[0].entries[0].number, Rejected{"no"});
+  EXPECT_EQ(answers_.size(), 1U);
+}
+
+TEST_F(StreamedAcquireTest, ThoseThatWaitForTheStreamShareAMessage) {
+  attach_to_one_that_takes_acquires();
+  link.takes_at_once = false;
+  for (const char* id : {"s1", "s2", "s3", "s4"}) start_publisher(id);
+  for (const char* id : {"s1", "s2", "s3", "s4"}) acquire(id);
+  ASSERT_EQ(link.all<AcquireBatch>().size(), 1U);  // under way
+  EXPECT_EQ(link.all<AcquireBatch>()[0].entries.size(), 1U);
+  link.take();
+  executor.run_ready();
+  ASSERT_EQ(link.all<AcquireBatch>().size(), 2U);
+  EXPECT_EQ(link.all<AcquireBatch>()[1].entries.size(), 3U);
+}
+
+TEST_F(StreamedAcquireTest, WithoutAnAnswerInTimeTheOtherReplicaIsAskedByACallWithTheSameId) {
+  attach_to_one_that_takes_acquires();
+  start_publisher("s1");
+  acquire("s1");
+  pass(kUnaryDeadline + kTick + kAcquireRetryDelayMax);
+  ASSERT_EQ(link.acquires.size(), 1U);
+  EXPECT_NE(link.acquires[0].endpoint, link.attached_to.back());
+  EXPECT_EQ(link.acquires[0].request.request_id,
+            link.all<AcquireBatch>().at(0).entries[0].request.request_id);
+  link.answer(Acquired{route({1, 4}, {1, 9}), false});
+  executor.run_ready();
+  ASSERT_EQ(answers_.size(), 1U);
+}
+
+TEST_F(StreamedAcquireTest, TheEndOfTheStreamSendsItToTheOtherReplica) {
+  attach_to_one_that_takes_acquires();
+  start_publisher("s1");
+  acquire("s1");
+  link.break_stream("restart");
+  executor.run_ready();
+  executor.advance(kAcquireRetryDelayMax);
+  ASSERT_EQ(link.acquires.size(), 1U);
+  link.answer(Acquired{route({1, 4}, {1, 9}), false});
+  executor.run_ready();
+  ASSERT_EQ(answers_.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<Acquired>(answers_[0]));
+}
+
+TEST_F(StreamedAcquireTest, ASessionThatEndedIsNotAskedForAndALatePlacementIsReleased) {
+  attach_to_one_that_takes_acquires();
+  start_publisher("s1");
+  acquire("s1");
+  const std::uint64_t number = link.all<AcquireBatch>().at(0).entries[0].number;
+  resolver.session_ended(SessionId("s1"), "gone");
+  executor.run_ready();
+  reply(number, Acquired{route({1, 4}, {1, 9}), false});
+  pass(milliseconds{200});
+  EXPECT_TRUE(answers_.empty());
+  ASSERT_EQ(link.releases.size(), 1U);
+  EXPECT_EQ(link.releases[0].request.epoch, (Epoch{1, 4}));
+}
+
+TEST_F(StreamedAcquireTest, LetsWhatNobodyWaitsForWaitALittle) {
+  attach_to_one_that_takes_acquires();
+  start_publisher("s1");
+  acquire("s1");
+  const std::size_t before = link.all<SessionChanges>().size();
+  start_publisher("s2");
+  EXPECT_EQ(link.all<SessionChanges>().size(), before);
+  executor.advance(kBulkWithin);
+  EXPECT_EQ(link.all<SessionChanges>().size(), before + 1);
+}
+
+TEST_F(StreamedAcquireTest, APlayerThatWaitsForItsRouteDoesNotWaitBehindAcquires) {
+  attach_to_one_that_takes_acquires();
+  start_publisher("s1");
+  acquire("s1");
+  const std::size_t before = link.all<InterestChange>().size();
+  const auto watch = resolver.watch(key("live/other"), [](const RouteUpdate&) {});
+  executor.run_ready();
+  EXPECT_EQ(link.all<InterestChange>().size(), before + 1);
+}
+
+TEST_F(StreamedAcquireTest, SeveralRoutesInOneMessageAreEachLearnt) {
+  attach_to_one_that_takes_acquires();
+  std::vector<RouteUpdate> seen;
+  const auto keep = [&](const RouteUpdate& update) { seen.push_back(update); };
+  const auto a = resolver.watch(key("live/a"), keep);
+  const auto b = resolver.watch(key("live/b"), keep);
+  executor.run_ready();
+  RouteUpdates message;
+  message.updates.push_back(RouteUpdate{key("live/a"), route({1, 4}, {1, 9}), {1, 9}});
+  message.updates.push_back(RouteUpdate{key("live/b"), route({1, 5}, {1, 10}), {1, 10}});
+  link.say(std::move(message));
+  executor.run_ready();
+  EXPECT_EQ(seen.size(), 2U);
+}
+
+}  // namespace
+}  // namespace weir::routing
