@@ -195,7 +195,8 @@ const v1::CommonConfig& common_of(const Message& config) {
 }  // namespace
 
 std::optional<int> load(const DaemonSpec& spec, const std::string& version, int argc,
-                        const char* const* argv, google::protobuf::Message& config) {
+                        const char* const* argv, google::protobuf::Message& config,
+                        const std::function<Result<void>()>& check) {
   CommandLine line;
   if (const auto exit_code = parse(spec, version, argc, argv, line)) return exit_code;
   const std::vector<std::string> complaints = merge(spec, line, config);
@@ -203,6 +204,10 @@ std::optional<int> load(const DaemonSpec& spec, const std::string& version, int 
     for (const std::string& complaint : complaints)
       fmt::print(stderr, "{}: {}\n", spec.name, complaint);
     return kExitUsage;
+  }
+  if (const Result<void> checked = check ? check() : Result<void>{}; !checked) {
+    fmt::print(stderr, "{}: {}\n", spec.name, checked.error().message);
+    return exit_code_of(checked.error());
   }
   if (line.check_config) {
     fmt::print("configuration ok\n{}", write_yaml(config));

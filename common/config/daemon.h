@@ -6,6 +6,7 @@
 // --check-config, an error) is done and printed here. Threading: call once, from main, before other
 // threads exist. Lifetime: values.
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,9 +62,11 @@ DaemonSpec forwarder_spec();
 DaemonSpec origin_agent_spec();
 
 /// Fills `config` (of the daemon's message type). A value means: the process ends now with it, all
-/// has been printed. Logging is configured from the result.
+/// has been printed. Logging is configured from the result. `check`: what the rules of fields
+/// cannot tell; asked once `config` is filled, for --check-config, too.
 std::optional<int> load(const DaemonSpec& spec, const std::string& version, int argc,
-                        const char* const* argv, google::protobuf::Message& config);
+                        const char* const* argv, google::protobuf::Message& config,
+                        const std::function<Result<void>()>& check = {});
 
 /// First line of the token file of `common`; empty when none is configured. Errors name the file.
 Result<Secret> read_token(const v1::CommonConfig& common);

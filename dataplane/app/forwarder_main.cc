@@ -6,13 +6,20 @@
 
 #include "common/config/daemon.h"
 #include "common/telemetry/log.h"
+#include "dataplane/app/connect_profile.h"
 #include "dataplane/app/forwarder.h"
 #include "weir/config/v1/config.pb.h"
 
 int main(int argc, char** argv) {
   using namespace weir;
   config::v1::ForwarderConfig config;
-  if (const auto ended = config::load(config::forwarder_spec(), WEIR_VERSION, argc, argv, config))
+  const auto check = [&config]() -> Result<void> {
+    const auto profile = forwarder::make_connect_profile(config.rtmp_options().connect_profile());
+    if (!profile) return profile.error();
+    return {};
+  };
+  if (const auto ended =
+          config::load(config::forwarder_spec(), WEIR_VERSION, argc, argv, config, check))
     return *ended;
   const auto fail = [](const Error& error) {
     log::error("{}", error.message);

@@ -11,6 +11,7 @@
 #include "common/base/listen_address.h"
 #include "common/config/daemon.h"
 #include "dataplane/admission/limits.h"
+#include "dataplane/app/connect_profile.h"
 #include "weir/config/v1/config.pb.h"
 
 namespace weir::forwarder {
@@ -73,6 +74,9 @@ Result<ForwarderOptions> make_options(const config::v1::ForwarderConfig& config)
           fmt::format("rtmp_options.limits.exempt_from: {}", network.error().message));
     options.address_limits.exempt.push_back(*network);
   }
+  auto profile = make_connect_profile(rtmp.connect_profile());
+  if (!profile) return profile.error();
+  options.rtmp_session.connect_profile = std::move(*profile);
   return options;
 }
 

@@ -19,7 +19,7 @@ namespace weir::relay {
 struct ConnectProfile {
   std::string server_version = "FMS/3,5,3,888";
   double capabilities = 127;
-  /// Encoded AMF0 properties (name and value) to add, e.g. fourCcList.
+  /// Encoded AMF0 properties (name and value) to add to both objects, e.g. fourCcList.
   std::vector<std::uint8_t> extra_properties;
 };
 

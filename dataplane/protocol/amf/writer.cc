@@ -64,6 +64,12 @@ Writer& Writer::begin_ecma_array(std::uint32_t count) {
   return *this;
 }
 
+Writer& Writer::begin_strict_array(std::uint32_t count) {
+  unsigned_be(static_cast<std::uint8_t>(Marker::kStrictArray), 1);
+  unsigned_be(count, 4);
+  return *this;
+}
+
 Writer& Writer::key(std::string_view name) {
   WEIR_ASSERT(name.size() <= kShortStringMax);
   unsigned_be(name.size(), 2);

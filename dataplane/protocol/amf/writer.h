@@ -29,6 +29,8 @@ class Writer {
   Writer& begin_object();
   /// Announces `count` properties; end with end_object().
   Writer& begin_ecma_array(std::uint32_t count);
+  /// `count` values follow; nothing ends them.
+  Writer& begin_strict_array(std::uint32_t count);
   /// The name of the next property; its value follows.
   Writer& key(std::string_view name);
   Writer& end_object();

@@ -88,6 +88,7 @@ Payload connect_result(double transaction, const ConnectAnswer& answer) {
       .property("code", status::kConnectSuccess)
       .property("description", "Connection succeeded.")
       .property("objectEncoding", answer.object_encoding)
+      .raw(answer.extra_properties)
       .end_object();
   return out;
 }

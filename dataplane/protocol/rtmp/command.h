@@ -72,7 +72,8 @@ struct ConnectAnswer {
   std::string_view fms_version = "FMS/3,0,1,123";
   double capabilities = 31;
   double object_encoding = 0;
-  /// Encoded properties (name and value, repeated) to add to the first object, e.g. `fourCcList`.
+  /// Encoded properties (name and value, repeated) to add to both objects, e.g. `fourCcList`: the
+  /// specification of E-RTMP leaves open which of them a client reads.
   Bytes extra_properties;
 };
 

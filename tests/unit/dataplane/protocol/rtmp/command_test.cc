@@ -69,6 +69,7 @@ TEST(Command, BuildersAreReadBack) {
   const Payload connected = connect_result(1, {.extra_properties = extra});
   const auto answer = parse_command(message_of(connected));
   EXPECT_EQ(amf::number_property(*answer->argument(0), "capsEx"), 1.0);
+  EXPECT_EQ(amf::number_property(*answer->argument(1), "capsEx"), 1.0);
   EXPECT_EQ(amf::number_property(*answer->argument(1), "objectEncoding"), 0.0);
   EXPECT_EQ(status_info(*answer)->code, status::kConnectSuccess);
 
