@@ -44,7 +44,8 @@ DaemonSpec origin_agent_spec() {
                      "address that forwarders dial where an origin's own is a wildcard"},
                     {"--origin", "origins", "KEY=VALUE,…",
                      "an origin to watch, repeatable: 'id=o1,type=nginx-rtmp,rtmp=host:port,"
-                     "stat=URL,control=URL,http=host:port,pidfile=FILE,zone=Z,labels=k:v;k:v'",
+                     "stat=URL,control=URL,http=host:port,pidfile=FILE,zone=Z,labels=k:v;k:v,"
+                     "client_address=proxy-v1'",
                      Flag::Kind::kMessage}},
           .defaults = {{"common.admin", "127.0.0.1:7482"}}};
 }

@@ -3,9 +3,11 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -36,6 +38,10 @@ Outcome outcome_of(const error_code& error) {
   return Outcome::kUnreachable;
 }
 
+std::string text_of(const tcp::endpoint& endpoint) {
+  return format_host_port(endpoint.address().to_string(), endpoint.port());
+}
+
 }  // namespace
 
 std::string_view to_string(Outcome outcome) {
@@ -57,8 +63,10 @@ std::string_view to_string(Outcome outcome) {
 /// Pending operations hold it; the handle's cancel() and finish() close everything, so they end at
 /// once.
 struct ProbeHandle::State : std::enable_shared_from_this<ProbeHandle::State> {
-  State(boost::asio::io_context& io, const Clock& clock_in, std::function<void(ProbeResult)> done)
+  State(boost::asio::io_context& io, const Clock& clock_in, ClientAddressMode mode,
+        std::function<void(ProbeResult)> done)
       : clock(clock_in),
+        client_address(mode),
         socket(io),
         resolver(io),
         deadline(io),
@@ -73,11 +81,13 @@ struct ProbeHandle::State : std::enable_shared_from_this<ProbeHandle::State> {
   void close();
 
   const Clock& clock;
+  const ClientAddressMode client_address;
   tcp::socket socket;
   tcp::resolver resolver;
   boost::asio::steady_timer deadline;
   std::function<void(ProbeResult)> completion;
   const MonotonicTime started;
+  std::vector<std::uint8_t> prefix;
   std::array<std::uint8_t, kHandshakeBytes> sent{};
   std::array<std::uint8_t, kHandshakeBytes> received{};
 };
@@ -139,12 +149,18 @@ void ProbeHandle::State::connect(std::vector<tcp::endpoint> endpoints, std::size
 }
 
 void ProbeHandle::State::exchange() {
-  boost::asio::async_write(socket, boost::asio::buffer(sent),
-                           [self = shared_from_this()](const error_code& error, std::size_t) {
-                             if (self->completion && error)
-                               self->finish(outcome_of(error),
-                                            fmt::format("send: {}", error.message()));
-                           });
+  error_code gone;
+  const tcp::endpoint here = socket.local_endpoint(gone);
+  const tcp::endpoint there = socket.remote_endpoint(gone);
+  if (gone) return finish(outcome_of(gone), fmt::format("connect: {}", gone.message()));
+  prefix = client_address_prefix(client_address, text_of(here), text_of(there));
+  const std::array<boost::asio::const_buffer, 2> opening{boost::asio::buffer(prefix),
+                                                         boost::asio::buffer(sent)};
+  boost::asio::async_write(
+      socket, opening, [self = shared_from_this()](const error_code& error, std::size_t) {
+        if (self->completion && error)
+          self->finish(outcome_of(error), fmt::format("send: {}", error.message()));
+      });
   boost::asio::async_read(
       socket, boost::asio::buffer(received),
       [self = shared_from_this()](const error_code& error, std::size_t) {
@@ -188,8 +204,10 @@ void ProbeHandle::cancel() {
 
 ProbeHandle async_probe_rtmp(boost::asio::io_context& io, const Clock& clock,
                              const std::string& endpoint, Random& random,
-                             std::function<void(ProbeResult)> completion, Duration timeout) {
-  auto state = std::make_shared<ProbeHandle::State>(io, clock, std::move(completion));
+                             std::function<void(ProbeResult)> completion, Duration timeout,
+                             ClientAddressMode client_address) {
+  auto state =
+      std::make_shared<ProbeHandle::State>(io, clock, client_address, std::move(completion));
   state->start(endpoint, random, timeout);
   return ProbeHandle(std::move(state));
 }

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "common/base/client_address.h"
 #include "common/base/clock.h"
 #include "common/base/random.h"
 
@@ -46,10 +47,12 @@ class ProbeHandle {
 };
 
 /// Probes `endpoint` (`host:port`; the host a literal address, or a name that is resolved within
-/// the deadline). The completion runs later, never inside this call.
+/// the deadline). A listener that expects to be told the client's address is told the probe's own.
+/// The completion runs later, never inside this call.
 [[nodiscard]] ProbeHandle async_probe_rtmp(boost::asio::io_context& io, const Clock& clock,
                                            const std::string& endpoint, Random& random,
                                            std::function<void(ProbeResult)> completion,
-                                           Duration timeout = kProbeTimeoutDefault);
+                                           Duration timeout = kProbeTimeoutDefault,
+                                           ClientAddressMode client_address = {});
 
 }  // namespace weir::probe

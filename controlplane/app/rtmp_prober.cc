@@ -33,7 +33,7 @@ void RtmpProber::probe(const model::Endpoint& endpoint, Duration timeout,
       [this, number](const probe::ProbeResult& result) {
         finished(number, translate(result.outcome));
       },
-      timeout);
+      timeout, endpoint.client_address);
 }
 
 void RtmpProber::finished(std::uint64_t number, core::ContactOutcome outcome) {

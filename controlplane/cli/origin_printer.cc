@@ -18,6 +18,12 @@ std::string endpoint_of(const api::Origin& origin, api::Protocol protocol) {
   return {};
 }
 
+std::string endpoint_text(const api::Endpoint& endpoint) {
+  if (endpoint.client_address() == api::CLIENT_ADDRESS_MODE_UNSPECIFIED) return endpoint.address();
+  return fmt::format("{}, told the client address ({})", endpoint.address(),
+                     word(endpoint.client_address()));
+}
+
 std::string state_text(const api::Origin& origin) {
   return word(origin.state()) + (origin.cordoned() ? ",cordoned" : "");
 }
@@ -79,7 +85,7 @@ std::string origin_facts(const api::Origin& origin, WallTime now) {
   facts.add("incarnation", origin.incarnation());
   facts.add("kind", word(origin.kind()));
   for (const api::Endpoint& endpoint : origin.endpoints())
-    facts.add(word(endpoint.protocol()), endpoint.address());
+    facts.add(word(endpoint.protocol()), endpoint_text(endpoint));
   facts.add("zone", origin.zone());
   facts.add("labels", labels_text(origin));
   facts.add("agent", origin.agent().empty() ? "none (static)" : origin.agent());

@@ -16,6 +16,7 @@ struct OriginRegisterArguments {
   std::string http;
   std::string zone;
   api::OriginKind kind = api::ORIGIN_KIND_GENERIC;
+  api::ClientAddressMode client_address = api::CLIENT_ADDRESS_MODE_UNSPECIFIED;
   std::vector<std::string> labels;
   std::uint32_t max_streams = 0;
   bool dry_run = false;
@@ -33,6 +34,7 @@ int origin_register(const OriginRegisterArguments& arguments, Context& context) 
   api::RegisterOriginRequest request;
   request.set_origin_id(arguments.origin);
   add_endpoint(request, api::PROTOCOL_RTMP, arguments.rtmp);
+  request.mutable_endpoints(0)->set_client_address(arguments.client_address);
   add_endpoint(request, api::PROTOCOL_HTTP, arguments.http);
   request.set_kind(arguments.kind);
   request.set_zone(arguments.zone);
@@ -61,6 +63,10 @@ void add_origin_register(CLI::App& noun, Action& action) {
       {"generic", api::ORIGIN_KIND_GENERIC},
       {"nginx-rtmp", api::ORIGIN_KIND_NGINX_RTMP},
       {"srs", api::ORIGIN_KIND_SRS}};
+  static const std::map<std::string, api::ClientAddressMode> kModes{
+      {"none", api::CLIENT_ADDRESS_MODE_UNSPECIFIED},
+      {"proxy-v1", api::CLIENT_ADDRESS_MODE_PROXY_V1},
+      {"srs-prefix", api::CLIENT_ADDRESS_MODE_SRS_PREFIX}};
   auto arguments = std::make_shared<OriginRegisterArguments>();
   CLI::App* const command = noun.add_subcommand("register", "registers an origin without agent");
   command->add_option("ORIGIN", arguments->origin, "id to give it")->required();
@@ -69,6 +75,11 @@ void add_origin_register(CLI::App& noun, Action& action) {
   command->add_option("--kind", arguments->kind, "generic, nginx-rtmp or srs (generic)")
       ->transform(CLI::CheckedTransformer(kKinds).description(""))
       ->type_name("KIND");
+  command
+      ->add_option("--client-address", arguments->client_address,
+                   "how its RTMP listener is told of clients: none, proxy-v1 or srs-prefix (none)")
+      ->transform(CLI::CheckedTransformer(kModes).description(""))
+      ->type_name("MODE");
   command->add_option("--zone", arguments->zone, "locality");
   command->add_option("--label", arguments->labels, "fact about it, key=value; repeatable")
       ->allow_extra_args(false);

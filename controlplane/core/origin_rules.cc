@@ -38,7 +38,11 @@ std::string description_error(const model::OriginDescription& description) {
     if (!parsed || parsed->host.empty() || parsed->port == 0) {
       return fmt::format("endpoint '{}' is not host:port", endpoint.address);
     }
-    rtmp = rtmp || endpoint.protocol == model::Protocol::kRtmp;
+    const bool is_rtmp = endpoint.protocol == model::Protocol::kRtmp;
+    if (!is_rtmp && endpoint.client_address != ClientAddressMode::kNone) {
+      return fmt::format("endpoint '{}': only RTMP has a client address mode", endpoint.address);
+    }
+    rtmp = rtmp || is_rtmp;
   }
   if (!rtmp) return "no RTMP endpoint is given";
   return {};

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/client_address.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 
@@ -18,6 +19,7 @@ enum class OriginKind { kGeneric, kNginxRtmp, kSrs };
 struct Endpoint {
   Protocol protocol = Protocol::kRtmp;
   std::string address;  ///< host:port, IPv6 in brackets
+  ClientAddressMode client_address = ClientAddressMode::kNone;
   bool operator==(const Endpoint&) const = default;
 };
 

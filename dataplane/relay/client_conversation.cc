@@ -65,7 +65,10 @@ void ClientConversation::dial(MonotonicTime now) {
   dial_began_ = now;
   deadline_ = now + context_.config.dial_timeout;
   open_ = true;
-  context_.io.dial(leg(), route_.rtmp_endpoints[endpoint_]);
+  const routing::RtmpEndpoint& endpoint = route_.rtmp_endpoints[endpoint_];
+  opening_ = client_address_prefix(endpoint.client_address, context_.identity.client_address,
+                                   endpoint.address);
+  context_.io.dial(leg(), endpoint.address);
 }
 
 void ClientConversation::close(CloseMode mode) {
@@ -76,7 +79,7 @@ void ClientConversation::close(CloseMode mode) {
 
 OriginEvent ClientConversation::on_connected(MonotonicTime) {
   phase_ = Phase::kHandshake;
-  std::vector<std::uint8_t> bytes;
+  std::vector<std::uint8_t> bytes = std::exchange(opening_, {});
   handshake_.start(context_.random, bytes);
   context_.io.send_copy(leg(), bytes);
   return {};

@@ -10,6 +10,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/random.h"
 #include "dataplane/protocol/rtmp/command.h"
@@ -105,6 +106,7 @@ class ClientConversation {
   rtmp::MessageAssembler assembler_;
   Phase phase_ = Phase::kDialing;
   std::size_t endpoint_ = 0;
+  std::vector<std::uint8_t> opening_;  // in front of C0, of the endpoint that is dialled
   MonotonicTime dial_began_{};
   std::optional<MonotonicTime> deadline_;
   std::uint32_t stream_id_ = 1;

@@ -16,7 +16,7 @@ struct OriginEntry {
   OriginId origin;
   IncarnationId incarnation;
   OriginKind kind = OriginKind::kGeneric;
-  std::vector<std::string> rtmp_endpoints;
+  std::vector<RtmpEndpoint> rtmp_endpoints;
   bool placeable = false;
   bool dead = false;
   std::string zone;

@@ -3,8 +3,10 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "common/base/client_address.h"
 #include "common/base/ids.h"
 #include "common/base/stream_key.h"
 
@@ -13,12 +15,23 @@ namespace weir::routing {
 enum class OriginKind { kGeneric, kNginxRtmp, kSrs };
 enum class PlacementState { kBound, kPublishing, kOrphaned };
 
+/// Where to dial, and how to tell who for. An address alone is a listener that is told nothing.
+struct RtmpEndpoint {
+  RtmpEndpoint(std::string host_port, ClientAddressMode mode = ClientAddressMode::kNone)
+      : address(std::move(host_port)), client_address(mode) {}
+  RtmpEndpoint(const char* host_port) : RtmpEndpoint(std::string(host_port)) {}
+
+  std::string address;  ///< host:port
+  ClientAddressMode client_address;
+  bool operator==(const RtmpEndpoint&) const = default;
+};
+
 /// The owner of a stream. Forwarders discard any route whose epoch is older than one they have
 /// seen.
 struct Route {
   OriginId origin;
   IncarnationId incarnation;
-  std::vector<std::string> rtmp_endpoints;  ///< host:port, best first; never empty
+  std::vector<RtmpEndpoint> rtmp_endpoints;  ///< best first; never empty
   OriginKind origin_kind = OriginKind::kGeneric;
   Epoch epoch;
   Revision revision;

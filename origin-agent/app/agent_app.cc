@@ -113,11 +113,13 @@ void AgentApp::Parts::add_origin(std::size_t index, const OriginSettings& origin
   if (origin.stat) {
     sources.push_back(std::make_unique<NginxRtmpSource>(
         io, clock, random, epochs,
-        NginxRtmpOptions{origin.local_rtmp, *origin.stat, origin.control, origin.pid_file},
+        NginxRtmpOptions{origin.local_rtmp, *origin.stat, origin.control, origin.pid_file,
+                         origin.client_address},
         logger.with("origin", origin.spec.id.str())));
   } else {
     sources.push_back(std::make_unique<ProcessSource>(
-        io, clock, random, ProcessOptions{origin.local_rtmp, origin.pid_file}));
+        io, clock, random,
+        ProcessOptions{origin.local_rtmp, origin.pid_file, origin.client_address}));
   }
   monitors.push_back(
       std::make_unique<OriginMonitor>(MonitorFacts{index, origin.cores, host.memory_bytes},

@@ -86,7 +86,9 @@ Result<void> read_endpoints(const pb::OriginConfig& config, const std::string& n
     return bad(fmt::format("origin '{}': rtmp is missing: write rtmp=host:port", name));
   auto rtmp = advertised(name, "rtmp", config.rtmp(), around);
   if (!rtmp) return rtmp.error();
-  out.spec.endpoints.push_back({EndpointProtocol::kRtmp, *rtmp});
+  const auto mode = parse_client_address_mode(config.client_address());
+  out.client_address = mode.value_or(ClientAddressMode::kNone);
+  out.spec.endpoints.push_back({EndpointProtocol::kRtmp, *rtmp, out.client_address});
   out.local_rtmp = local_address(config.rtmp());
   if (config.http().empty()) return {};
   auto media = advertised(name, "http", config.http(), around);

@@ -22,6 +22,7 @@ namespace weir::agent {
 struct OriginSettings {
   OriginSpec spec;         ///< what the control plane is told
   std::string local_rtmp;  ///< where this host probes it
+  ClientAddressMode client_address = ClientAddressMode::kNone;
   std::optional<HttpUrl> stat;
   std::optional<HttpUrl> control;
   std::string pid_file;

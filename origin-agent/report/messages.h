@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/client_address.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "origin-agent/sampling/load_sampler.h"
@@ -21,6 +22,7 @@ enum class EndpointProtocol { kRtmp, kHttp };
 struct OriginEndpoint {
   EndpointProtocol protocol = EndpointProtocol::kRtmp;
   std::string address;  ///< `host:port` as forwarders dial it
+  ClientAddressMode client_address = ClientAddressMode::kNone;
 };
 
 /// 0 = unknown.

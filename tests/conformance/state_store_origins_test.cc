@@ -50,6 +50,16 @@ TEST_P(StateStoreOrigins, ANewDescriptionOfTheSameProcessKeepsItsIncarnation) {
   EXPECT_GT(moved.record.revision, first.record.revision);
 }
 
+TEST_P(StateStoreOrigins, AListenerThatExpectsSomethingElseIsStillTheSameOrigin) {
+  const OriginUpserted first = upsert(report("o1", "a:1935", "p1"));
+  OriginUpsert request = report("o1", "a:1935", "p2");
+  request.description.endpoints[0].client_address = ClientAddressMode::kProxyV1;
+  const OriginUpserted second = upsert(request);
+  EXPECT_TRUE(second.new_incarnation);
+  EXPECT_FALSE(second.id_taken);
+  EXPECT_EQ(second.record.description, request.description);
+}
+
 TEST_P(StateStoreOrigins, AnotherProcessAtTheSameEndpointIsANewIncarnation) {
   const OriginUpserted first = upsert(report("o1", "a:1935", "p1"));
   const OriginUpserted second = upsert(report("o1", "a:1935", "p2"));

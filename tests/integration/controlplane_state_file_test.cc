@@ -26,7 +26,7 @@ class StateFileOnDisk : public ::testing::Test {
     model::OriginDescription origin;
     origin.id = OriginId("st1");
     origin.kind = model::OriginKind::kNginxRtmp;
-    origin.endpoints = {{model::Protocol::kRtmp, "192.0.2.1:1935"}};
+    origin.endpoints = {{model::Protocol::kRtmp, "192.0.2.1:1935", ClientAddressMode::kProxyV1}};
     origin.zone = "east";
     origin.labels = {{"rack", "7"}};
     origin.capacity = {100, 5'000'000, 2, 0};

@@ -9,9 +9,15 @@
 namespace weir::store {
 namespace {
 
+/// Whatever their listeners expect to be told of clients: that may change with a restart.
+bool same_place(const model::Endpoint& a, const model::Endpoint& b) {
+  return a.protocol == b.protocol && a.address == b.address;
+}
+
 bool share_endpoint(const model::OriginDescription& a, const model::OriginDescription& b) {
-  return std::any_of(a.endpoints.begin(), a.endpoints.end(), [&b](const model::Endpoint& endpoint) {
-    return std::find(b.endpoints.begin(), b.endpoints.end(), endpoint) != b.endpoints.end();
+  return std::ranges::any_of(a.endpoints, [&b](const model::Endpoint& mine) {
+    return std::ranges::any_of(
+        b.endpoints, [&mine](const model::Endpoint& theirs) { return same_place(mine, theirs); });
   });
 }
 

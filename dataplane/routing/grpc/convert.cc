@@ -191,12 +191,35 @@ PlacementState state_of(pb::PlacementState state) {
   }
 }
 
+ClientAddressMode mode_of(pb::ClientAddressMode mode) {
+  switch (mode) {
+    case pb::CLIENT_ADDRESS_MODE_PROXY_V1:
+      return ClientAddressMode::kProxyV1;
+    case pb::CLIENT_ADDRESS_MODE_SRS_PREFIX:
+      return ClientAddressMode::kSrsPrefix;
+    default:
+      return ClientAddressMode::kNone;
+  }
+}
+
+pb::ClientAddressMode mode_of(ClientAddressMode mode) {
+  switch (mode) {
+    case ClientAddressMode::kProxyV1:
+      return pb::CLIENT_ADDRESS_MODE_PROXY_V1;
+    case ClientAddressMode::kSrsPrefix:
+      return pb::CLIENT_ADDRESS_MODE_SRS_PREFIX;
+    case ClientAddressMode::kNone:
+      break;
+  }
+  return pb::CLIENT_ADDRESS_MODE_UNSPECIFIED;
+}
+
 template <class Endpoints>
-std::vector<std::string> rtmp_addresses(const Endpoints& endpoints) {
-  std::vector<std::string> found;
+std::vector<RtmpEndpoint> rtmp_endpoints_of(const Endpoints& endpoints) {
+  std::vector<RtmpEndpoint> found;
   for (const pb::Endpoint& endpoint : endpoints) {
     if (endpoint.protocol() == pb::PROTOCOL_RTMP && !endpoint.address().empty())
-      found.push_back(endpoint.address());
+      found.emplace_back(endpoint.address(), mode_of(endpoint.client_address()));
   }
   return found;
 }
@@ -312,10 +335,11 @@ pb::OriginTable to_proto(const OriginTableUpdate& table) {
     entry.set_origin(origin.origin.str());
     entry.set_incarnation(origin.incarnation.str());
     entry.set_kind(kind_of(origin.kind));
-    for (const std::string& address : origin.rtmp_endpoints) {
+    for (const RtmpEndpoint& of : origin.rtmp_endpoints) {
       auto& endpoint = *entry.add_endpoints();
       endpoint.set_protocol(pb::PROTOCOL_RTMP);
-      endpoint.set_address(address);
+      endpoint.set_address(of.address);
+      endpoint.set_client_address(mode_of(of.client_address));
     }
     entry.set_placeable(origin.placeable);
     entry.set_dead(origin.dead);
@@ -357,7 +381,7 @@ AcquireReply to_reply(const grpc::Status& status, const pb::AcquirePlacementResp
 std::optional<Route> from_proto(const pb::Route& message) {
   Route route;
   const pb::Placement& placement = message.placement();
-  route.rtmp_endpoints = rtmp_addresses(message.endpoints());
+  route.rtmp_endpoints = rtmp_endpoints_of(message.endpoints());
   if (route.rtmp_endpoints.empty()) return std::nullopt;
   route.origin = OriginId(placement.origin());
   route.incarnation = IncarnationId(placement.incarnation());
@@ -413,7 +437,7 @@ OriginTableUpdate from_proto(const pb::OriginTable& message) {
     table.origins.push_back(OriginEntry{.origin = OriginId(entry.origin()),
                                         .incarnation = IncarnationId(entry.incarnation()),
                                         .kind = kind_of(entry.kind()),
-                                        .rtmp_endpoints = rtmp_addresses(entry.endpoints()),
+                                        .rtmp_endpoints = rtmp_endpoints_of(entry.endpoints()),
                                         .placeable = entry.placeable(),
                                         .dead = entry.dead(),
                                         .zone = entry.zone()});

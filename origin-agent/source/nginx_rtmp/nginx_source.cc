@@ -144,7 +144,8 @@ void NginxRtmpSource::probe(Callback<void(probe::ProbeResult)> done) {
   auto shared = std::make_shared<Callback<void(probe::ProbeResult)>>(std::move(done));
   probe_ = probe::async_probe_rtmp(
       io_, clock_, options_.rtmp, random_,
-      [shared](probe::ProbeResult result) { (*shared)(std::move(result)); }, kProbeTimeout);
+      [shared](probe::ProbeResult result) { (*shared)(std::move(result)); }, kProbeTimeout,
+      options_.client_address);
 }
 
 }  // namespace weir::agent

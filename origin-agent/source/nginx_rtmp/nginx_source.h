@@ -27,6 +27,7 @@ struct NginxRtmpOptions {
   HttpUrl stat;
   std::optional<HttpUrl> control;  ///< absent: nothing is fenced
   std::string pid_file;            ///< of the master; empty = looked up by port
+  ClientAddressMode client_address = ClientAddressMode::kNone;
 };
 
 /// What a page says about streams and traffic. Pure.

@@ -19,6 +19,7 @@ namespace weir::agent {
 struct ProcessOptions {
   std::string rtmp;      ///< `host:port` as this host reaches it
   std::string pid_file;  ///< empty = the process that listens on the RTMP port
+  ClientAddressMode client_address = ClientAddressMode::kNone;
 };
 
 class ProcessSource final : public OriginSource {

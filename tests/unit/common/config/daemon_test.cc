@@ -102,6 +102,12 @@ TEST_F(Daemon, ComplaintsNameFileLineAndKey) {
                 .find(file_ + ":2: rtmp_options.dial_timeout_ms: '5' is not allowed; write a whole "
                               "number from 50 to 30000"),
             std::string::npos);
+  EXPECT_NE(complaint("rtmp_options:\n  proxy_protocol_from: [10.0.0.0/8, 10.1.0.0/8]\n")
+                .find(file_ + ":2: rtmp_options.proxy_protocol_from[1]: '10.1.0.0/8' is not a "
+                              "network: bits are set beyond the prefix; the network is 10.0.0.0/8"),
+            std::string::npos);
+  EXPECT_NE(complaint("rtmp_options:\n  proxy_protocol_from: ['']\n").find("'' is not a network"),
+            std::string::npos);
   EXPECT_NE(complaint("workers: many\n").find(file_ + ":1: workers: 'many'"), std::string::npos);
   EXPECT_NE(complaint("common:\n  log_format: xml\n")
                 .find(file_ + ":2: common.log_format: 'xml' is not known; allowed: text, json"),
@@ -159,14 +165,17 @@ TEST_F(Daemon, OriginFlagDescribesOneOriginEach) {
   const Outcome outcome =
       agent({"--origin",
              "id=o1,type=nginx-rtmp,rtmp=127.0.0.1:1936,stat=http://127.0.0.1:8081/stat,"
-             "control=http://127.0.0.1:8081/control,pidfile=/run/n.pid,labels=rack:7;disk:ssd",
+             "control=http://127.0.0.1:8081/control,pidfile=/run/n.pid,labels=rack:7;disk:ssd,"
+             "client_address=proxy-v1",
              "--origin", "rtmp=[::1]:1937"});
   ASSERT_EQ(outcome.code, std::nullopt) << outcome.err;
   ASSERT_EQ(agent_.origins_size(), 2);
   EXPECT_EQ(agent_.origins(0).type(), "nginx-rtmp");
   EXPECT_EQ(agent_.origins(0).stat(), "http://127.0.0.1:8081/stat");
   EXPECT_EQ(agent_.origins(0).labels().at("disk"), "ssd");
+  EXPECT_EQ(agent_.origins(0).client_address(), "proxy-v1");
   EXPECT_EQ(agent_.origins(1).type(), "process");
+  EXPECT_EQ(agent_.origins(1).client_address(), "none");
   EXPECT_EQ(agent_.origins(1).rtmp(), "[::1]:1937");
 }
 
@@ -175,6 +184,9 @@ TEST_F(Daemon, OriginFlagMistakesNameTheKey) {
             std::string::npos);
   EXPECT_NE(agent({"--origin", "o1"}).err.find("key=value"), std::string::npos);
   EXPECT_NE(agent({"--origin", "rtmp=h:1,type=apache"}).err.find("nginx-rtmp, process"),
+            std::string::npos);
+  EXPECT_NE(agent({"--origin", "rtmp=h:1,client_address=proxy-v2"})
+                .err.find("allowed: none, proxy-v1, srs-prefix"),
             std::string::npos);
   EXPECT_NE(agent({"--origin", "rtmp=h:1,stat=https://h/"}).err.find("http://host"),
             std::string::npos);

@@ -45,7 +45,8 @@ class Peer {
 
 class RtmpProbe : public testing::Test {
  protected:
-  ProbeResult probe(const std::string& endpoint, Duration timeout = std::chrono::seconds(10)) {
+  ProbeResult probe(const std::string& endpoint, Duration timeout = std::chrono::seconds(10),
+                    ClientAddressMode mode = ClientAddressMode::kNone) {
     std::optional<ProbeResult> result;
     const ProbeHandle handle = async_probe_rtmp(
         io_, clock_, endpoint, random_,
@@ -53,7 +54,7 @@ class RtmpProbe : public testing::Test {
           result = std::move(answer);
           io_.stop();
         },
-        timeout);
+        timeout, mode);
     EXPECT_FALSE(result.has_value()) << "completed inside the call";
     io_.run();
     EXPECT_TRUE(result.has_value());
@@ -81,6 +82,30 @@ TEST_F(RtmpProbe, AnsweredWhenS0S1Arrive) {
   for (std::size_t i = 5; i < 9; ++i) EXPECT_EQ(seen[i], 0);  // C1: simple handshake
   EXPECT_NE(std::vector<std::uint8_t>(seen.begin() + 9, seen.end()),
             std::vector<std::uint8_t>(1528, 0));
+}
+
+TEST_F(RtmpProbe, TellsItsOwnAddressToAListenerThatExpectsOne) {
+  std::string seen;
+  std::string here;
+  const auto keep = [&](tcp::socket& socket, const std::vector<std::uint8_t>& bytes) {
+    seen.assign(bytes.begin(), bytes.end());
+    here = std::to_string(socket.remote_endpoint().port());
+    std::vector<std::uint8_t> answer(1537, 7);
+    answer[0] = 3;
+    boost::asio::write(socket, boost::asio::buffer(answer));
+  };
+  Peer proxied(io_, keep);
+  const std::string port = proxied.endpoint().substr(proxied.endpoint().find(':') + 1);
+  EXPECT_EQ(
+      probe(proxied.endpoint(), std::chrono::seconds(10), ClientAddressMode::kProxyV1).outcome,
+      Outcome::kAnswered);
+  const std::string line = "PROXY TCP4 127.0.0.1 127.0.0.1 " + here + " " + port + "\r\n\x03";
+  EXPECT_EQ(seen.substr(0, line.size()), line);
+  io_.restart();
+  Peer srs(io_, keep);
+  EXPECT_EQ(probe(srs.endpoint(), std::chrono::seconds(10), ClientAddressMode::kSrsPrefix).outcome,
+            Outcome::kAnswered);
+  EXPECT_EQ(seen.substr(0, 8), std::string("\xF3\0\x04\x7F\0\0\x01\x03", 8));
 }
 
 TEST_F(RtmpProbe, HalfAnAnswerIsNone) {

@@ -72,6 +72,12 @@ TEST(OriginFacts, SayWhyAnOriginIsNotAlive) {
     id: "o1"
     state: ORIGIN_STATE_DEAD
     state_reason: "its process is gone"
+    endpoints {
+      protocol: PROTOCOL_RTMP
+      address: "127.0.0.1:1936"
+      client_address: CLIENT_ADDRESS_MODE_PROXY_V1
+    }
+    endpoints { protocol: PROTOCOL_HTTP address: "127.0.0.1:8080" }
     agent: "a1"
     penalized_forwarders: "f1"
     penalized_forwarders: "f2")pb");
@@ -79,6 +85,8 @@ TEST(OriginFacts, SayWhyAnOriginIsNotAlive) {
             "id:                    o1\n"
             "state:                 dead\n"
             "state reason:          its process is gone\n"
+            "rtmp:                  127.0.0.1:1936, told the client address (proxy-v1)\n"
+            "http:                  127.0.0.1:8080\n"
             "agent:                 a1\n"
             "placed streams:        0\n"
             "cannot be dialled by:  f1,f2\n");

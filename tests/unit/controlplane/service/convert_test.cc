@@ -116,6 +116,24 @@ TEST(Convert, AMalformedStreamInAHelloIsAnErrorNotASession) {
   EXPECT_FALSE(read(request));
 }
 
+TEST(Convert, WhatAnOriginsListenerExpectsGoesFromItsRegistrationIntoItsRoutes) {
+  for (const auto mode : {pb::CLIENT_ADDRESS_MODE_UNSPECIFIED, pb::CLIENT_ADDRESS_MODE_PROXY_V1,
+                          pb::CLIENT_ADDRESS_MODE_SRS_PREFIX}) {
+    pb::RegisterOriginRequest request;
+    request.set_origin_id("o1");
+    auto* endpoint = request.add_endpoints();
+    endpoint->set_protocol(pb::PROTOCOL_RTMP);
+    endpoint->set_address("10.0.0.1:1935");
+    endpoint->set_client_address(mode);
+    core::Route route;
+    route.placement.holder = model::ExternalHolder{"x"};
+    route.endpoints = read(request).endpoints;
+    pb::Route out;
+    write(route, &out);
+    EXPECT_EQ(out.endpoints(0).client_address(), mode);
+  }
+}
+
 TEST(Convert, UnplacedRouteHasARevisionAndNoRoute) {
   const auto message =
       write(core::ForwarderDown(core::RouteUpdate{*parse_stream_key("live/a"), {}, {5, 9}}));

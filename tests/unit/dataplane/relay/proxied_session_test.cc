@@ -126,6 +126,30 @@ TEST_F(ProxiedSession, OfAClientWithTooManyConnectionsEnds) {
   EXPECT_TRUE(io.client_sent().empty());
 }
 
+/// What the origin's listener expects stands in front of C0 on every leg, with the address that the
+/// client's balancer told.
+TEST_F(ProxiedSession, TellsTheClientToAnOriginThatWantsToKnow) {
+  trust("198.51.100.0/24");
+  preamble = kText;
+  script.answers = false;
+  start();
+  publish();
+  auto route = make_route("o1", 42, session_id());
+  route.rtmp_endpoints = {{"127.0.0.1:1936", ClientAddressMode::kProxyV1},
+                          {"127.0.0.1:1937", ClientAddressMode::kSrsPrefix},
+                          "127.0.0.1:1938"};
+  resolver.answer(routing::Acquired{.route = route});
+  pump();
+  for (int i = 0; i < 2; ++i) advance(config.dial_timeout);
+  std::vector<std::string> openings;
+  for (const auto& leg : io.origin_legs()) {
+    ASSERT_GT(leg.sent.size(), 1537U - 1) << leg.endpoint;
+    openings.emplace_back(leg.sent.begin(), leg.sent.end() - 1536);
+  }
+  EXPECT_THAT(openings, ElementsAre("PROXY TCP4 192.0.2.33 127.0.0.1 50000 1936\r\n\x03",
+                                    std::string("\xF3\0\x04\xC0\0\x02\x21\x03", 8), "\x03"));
+}
+
 TEST_F(ProxiedSession, GivesAHeaderNoTimeOfItsOwn) {
   trust("198.51.100.0/24");
   start(false);

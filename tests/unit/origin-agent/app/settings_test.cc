@@ -40,6 +40,18 @@ TEST(SettingsTest, AnOriginIsReadWithItsDefaults) {
   EXPECT_FALSE(origin.spec.lists_streams);
 }
 
+TEST(SettingsTest, TheClientAddressModeIsToldAndProbedWith) {
+  auto c = config("127.0.0.1:1936");
+  EXPECT_EQ(make_settings(c, "h")->origins[0].client_address, ClientAddressMode::kNone);
+  c.mutable_origins(0)->set_client_address("srs-prefix");
+  c.mutable_origins(0)->set_http("127.0.0.1:8080");
+  const auto settings = make_settings(c, "h");
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->origins[0].client_address, ClientAddressMode::kSrsPrefix);
+  EXPECT_EQ(settings->origins[0].spec.endpoints[0].client_address, ClientAddressMode::kSrsPrefix);
+  EXPECT_EQ(settings->origins[0].spec.endpoints[1].client_address, ClientAddressMode::kNone);
+}
+
 TEST(SettingsTest, AWildcardIsReplacedByTheAdvertisedAddressAndProbedLocally) {
   for (const char* wildcard : {":1936", "0.0.0.0:1936", "*:1936", "[::]:1936"}) {
     auto c = config(wildcard, "10.0.0.9:7400");

@@ -12,7 +12,7 @@ TEST(TranslateTest, AHelloCarriesEveryFactOfItsOrigins) {
   OriginSpec spec;
   spec.id = OriginId("o1");
   spec.kind = OriginKind::kNginxRtmp;
-  spec.endpoints = {{EndpointProtocol::kRtmp, "10.0.0.1:1936"},
+  spec.endpoints = {{EndpointProtocol::kRtmp, "10.0.0.1:1936", ClientAddressMode::kProxyV1},
                     {EndpointProtocol::kHttp, "10.0.0.1:8080"}};
   spec.zone = "z";
   spec.labels = {{"a", "b"}};
@@ -28,7 +28,9 @@ TEST(TranslateTest, AHelloCarriesEveryFactOfItsOrigins) {
   const pb::OriginSeen& out = hello.origins(0);
   EXPECT_EQ(out.kind(), pb::ORIGIN_KIND_NGINX_RTMP);
   EXPECT_EQ(out.endpoints(0).protocol(), pb::PROTOCOL_RTMP);
+  EXPECT_EQ(out.endpoints(0).client_address(), pb::CLIENT_ADDRESS_MODE_PROXY_V1);
   EXPECT_EQ(out.endpoints(1).address(), "10.0.0.1:8080");
+  EXPECT_EQ(out.endpoints(1).client_address(), pb::CLIENT_ADDRESS_MODE_UNSPECIFIED);
   EXPECT_EQ(out.labels().at("a"), "b");
   EXPECT_EQ(out.capacity().streams(), 500U);
   EXPECT_EQ(out.process(), "1.2");

@@ -98,5 +98,18 @@ TEST(Convert, AReplicaThatSaysNothingOfAcquiresTakesNone) {
   EXPECT_TRUE(std::get<Welcome>(*from_proto(message)).takes_acquires);
 }
 
+TEST(Convert, WhatAnOriginsListenerExpectsSurvivesTheTableAndComesWithRoutes) {
+  const std::vector<RtmpEndpoint> endpoints{"10.0.0.1:1935",
+                                            {"10.0.0.2:1935", ClientAddressMode::kProxyV1},
+                                            {"10.0.0.3:1935", ClientAddressMode::kSrsPrefix}};
+  OriginTableUpdate table;
+  table.origins.push_back({.origin = OriginId("o1"), .rtmp_endpoints = endpoints});
+  const pb::OriginTable message = to_proto(table);
+  EXPECT_EQ(from_proto(message).origins.at(0).rtmp_endpoints, endpoints);
+  pb::Route route;
+  *route.mutable_endpoints() = message.origins(0).endpoints();
+  EXPECT_EQ(from_proto(route)->rtmp_endpoints, endpoints);
+}
+
 }  // namespace
 }  // namespace weir::routing
