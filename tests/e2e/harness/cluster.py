@@ -14,15 +14,18 @@ class Cluster:
     """Use as a context manager. Ports are kept when a part is restarted."""
 
     def __init__(self, origins=2, forwarders=1, controlplane_args=(), forwarder_args=(),
-                 nginx_extra='', with_agent=True):
+                 nginx_extra='', with_agent=True, nginx_proxy_protocol=False,
+                 forwarder_args_of=None):
         self.dir = Path(tempfile.mkdtemp(prefix='weir-e2e-'))
         self.controlplane_args, self.forwarder_args = list(controlplane_args), list(forwarder_args)
+        self.forwarder_args_of = forwarder_args_of or {}  # by index, besides those of all
         self.grpc = f'127.0.0.1:{free_port()}'
         self.cp_admin = f'127.0.0.1:{free_port()}'
         self.agent_admin = f'127.0.0.1:{free_port()}'
         self.controlplane = self.agent = None
         self.forwarders, self.extra = [], []
-        self.origins = [NginxOrigin(f'o{i + 1}', self.dir, nginx_extra) for i in range(origins)]
+        self.origins = [NginxOrigin(f'o{i + 1}', self.dir, nginx_extra, nginx_proxy_protocol)
+                        for i in range(origins)]
         self.forwarder_ports = [(free_port(), f'127.0.0.1:{free_port()}') for _ in range(forwarders)]
         self.with_agent = with_agent
         self.failed = False
@@ -69,7 +72,7 @@ class Cluster:
         process = Process(f'forwarder{index}', [
             BIN / 'weir-forwarder', '--controlplane', self.grpc, '--rtmp', f':{port}',
             '--admin', admin, '--id', f'f{index}', '--state-dir', self.dir / f'forwarder{index}',
-            *self.forwarder_args], self.dir)
+            *self.forwarder_args, *self.forwarder_args_of.get(index, [])], self.dir)
         process.wait_ready()
         if index < len(self.forwarders):
             self.forwarders[index] = process

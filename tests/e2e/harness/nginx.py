@@ -21,7 +21,7 @@ events {{ worker_connections 4096; }}
 rtmp {{
   access_log off;
   server {{
-    listen 127.0.0.1:{rtmp};
+    listen 127.0.0.1:{rtmp}{listen};
     chunk_size 4096;
     max_message 16M;
     application live {{
@@ -45,14 +45,16 @@ http {{
 class NginxOrigin:
     """One origin; keeps its ports across restarts."""
 
-    def __init__(self, name, directory, extra=''):
+    def __init__(self, name, directory, extra='', proxy_protocol=False):
         self.name = name
         self.dir = Path(directory) / name
         self.dir.mkdir()
         self.rtmp_port, self.http_port = free_port(), free_port()
         self.conf = self.dir / 'nginx.conf'
         self.conf.write_text(CONFIG.format(module=MODULE, dir=self.dir, rtmp=self.rtmp_port,
-                                           http=self.http_port, extra=extra))
+                                           http=self.http_port, extra=extra,
+                                           listen=' proxy_protocol' if proxy_protocol else ''))
+        self.client_address = ',client_address=proxy-v1' if proxy_protocol else ''
         self.process = None
         self.start()
 
@@ -69,7 +71,7 @@ class NginxOrigin:
         pidfile = f',pidfile={self.dir}/nginx.pid' if with_pidfile else ''
         return (f'id={self.name},type=nginx-rtmp,rtmp={self.rtmp},'
                 f'stat=http://127.0.0.1:{self.http_port}/stat,'
-                f'control=http://127.0.0.1:{self.http_port}/control{pidfile}')
+                f'control=http://127.0.0.1:{self.http_port}/control{pidfile}{self.client_address}')
 
     def stat(self):
         try:
