@@ -32,8 +32,7 @@ constexpr auto kAudioCodes =
 
 constexpr unsigned kInfoMaskMax = 7;  // CanDecode 1, CanEncode 2, CanForward 4
 
-// capsEx.
-constexpr unsigned kReconnect = 1;
+// capsEx; 1 is Reconnect, which drains use, and 2 Multitrack, which passes as it comes.
 constexpr unsigned kModEx = 4;
 constexpr unsigned kTimestampNanoOffset = 8;
 
@@ -97,8 +96,6 @@ Result<std::set<std::string>> read_list(
 }
 
 std::optional<Error> check_capabilities(unsigned caps_ex) {
-  if ((caps_ex & kReconnect) != 0)
-    return bad("caps_ex", "1 (Reconnect) would be untrue: forwarders send no ReconnectRequest");
   if ((caps_ex & kTimestampNanoOffset) != 0 && (caps_ex & kModEx) == 0)
     return bad("caps_ex", "8 (TimestampNanoOffset) is carried by 4 (ModEx); add 4");
   return std::nullopt;

@@ -2,7 +2,7 @@
 // ConnectProfile from the configuration: what the forwarder says of itself in connect's answer.
 //
 // Purpose: the answer is given before an origin is known, so an operator states what holds for all
-// of them; a statement that contradicts itself, or that the forwarder would break, is an error.
+// of them; a statement that contradicts itself is an error.
 // Threading: pure. Lifetime: values.
 
 #include "common/base/result.h"
