@@ -430,7 +430,7 @@ void ChunkSplice::flush_pending(Run& run) {
     pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(i));
     write_own(next.header, next.payload, index, run.handler());
   }
-  if (pending_.empty()) pending_ = {};
+  if (pending_.empty()) std::vector<Pending>().swap(pending_);
 }
 
 void ChunkSplice::write_own(const MessageHeader& header, Bytes payload, OutputIndex index,

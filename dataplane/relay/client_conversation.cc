@@ -56,7 +56,7 @@ ClientConversation::ClientConversation(const SessionContext& context, routing::R
       chunk_size_(chunk_size),
       writer_(context.io, origin_leg(stream.index)),
       sink_(&writer_),
-      assembler_(dialect_of(route_.origin_kind)) {
+      assembler_(std::make_unique<rtmp::MessageAssembler>(dialect_of(route_.origin_kind))) {
   WEIR_ASSERT(!route_.rtmp_endpoints.empty());
 }
 
@@ -155,16 +155,28 @@ OriginEvent ClientConversation::next(rtmp::Bytes& input, MonotonicTime now) {
     send_connect();
   }
   while (!input.empty()) {
-    const auto message = assembler_.next(input);
+    const auto message = assembler_->next(input);
     if (!message) {
-      if (assembler_.error() == rtmp::ChunkError::kNone) return {};
+      if (assembler_->error() == rtmp::ChunkError::kNone) return {};
       input = {};
-      return refused({}, fmt::format("origin: {}", rtmp::to_text(assembler_.error())));
+      return refused({}, fmt::format("origin: {}", rtmp::to_text(assembler_->error())));
     }
     if (OriginEvent event = handle(*message, now); event.kind != OriginEvent::Kind::kNone)
       return event;
   }
   return {};
+}
+
+void ClientConversation::adopt(const routing::Route& route) {
+  const bool keeps_endpoints = !route_.rtmp_endpoints.empty();
+  route_ = route;
+  if (!keeps_endpoints) settled();
+}
+
+rtmp::MessageAssembler ClientConversation::release_assembler() {
+  rtmp::MessageAssembler assembler = std::move(*assembler_);
+  assembler_.reset();
+  return assembler;
 }
 
 OriginEvent ClientConversation::handle(const Message& message, MonotonicTime now) {

@@ -8,6 +8,7 @@
 // Threading: the session's worker. Lifetime: owned by a publish or play session; a new one per
 // attempt. `stream` outlives it.
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,6 +57,8 @@ class ClientConversation {
   OriginEvent handle(const rtmp::Message& message, MonotonicTime now);
   /// The origin has answered publish or play: the answer's deadline is over.
   void accepted() { deadline_.reset(); }
+  /// It is not dialled again, whatever happens: what only a dial needs is given back.
+  void settled() { decltype(route_.rtmp_endpoints)().swap(route_.rtmp_endpoints); }
   std::optional<MonotonicTime> deadline() const { return deadline_; }
 
   /// FCUnpublish, once, and only if FCPublish was sent.
@@ -67,7 +70,7 @@ class ClientConversation {
 
   Leg leg() const { return origin_leg(stream_.index); }
   const routing::Route& route() const { return route_; }
-  void adopt(const routing::Route& route) { route_ = route; }
+  void adopt(const routing::Route& route);
   std::uint32_t stream_id() const { return stream_id_; }
   bool request_sent() const { return phase_ == Phase::kStarted; }
   LegWriter& writer() { return writer_; }
@@ -75,7 +78,8 @@ class ClientConversation {
   LegControl& control() { return control_; }
   /// Where this conversation's own messages go; a splice to the origin puts itself here.
   void set_sink(MessageSink* sink) { sink_ = sink; }
-  rtmp::MessageAssembler release_assembler() { return std::move(assembler_); }
+  /// Hands over the decoder of the origin's chunks, for a splice; next() is over then.
+  rtmp::MessageAssembler release_assembler();
 
  private:
   enum class Phase {
@@ -103,7 +107,7 @@ class ClientConversation {
   MessageSink* sink_;
   LegControl control_;
   rtmp::ClientHandshake handshake_;
-  rtmp::MessageAssembler assembler_;
+  std::unique_ptr<rtmp::MessageAssembler> assembler_;
   Phase phase_ = Phase::kDialing;
   std::size_t endpoint_ = 0;
   std::vector<std::uint8_t> opening_;  // in front of C0, of the endpoint that is dialled

@@ -291,6 +291,8 @@ SpliceChoice PlaySession::on_message(const rtmp::MessageHeader& header) {
   if (rtmp::is_media(header.type) && !had_media()) {
     ensure_started();
     leg_->accepted();
+    leg_->settled();
+    std::vector<std::uint8_t>().swap(facts_.request.more_arguments);
     state_ = State::kActive;
   }
   if (rtmp::is_data(header.type) && !had_media()) return SpliceAction::kCollect;

@@ -237,6 +237,8 @@ void PublishSession::on_accepted(const rtmp::Message& status, MonotonicTime now)
                      .stream_id = client_stream(),
                      .chunk_stream = rtmp::kStatusChunkStream},
                     status.payload);
+  std::vector<std::uint8_t>().swap(facts_.request.more_arguments);
+  leg_->settled();
   change_state(routing::SessionInfo::State::kActive);
 }
 

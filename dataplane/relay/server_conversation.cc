@@ -284,7 +284,7 @@ std::string ServerConversation::take_prepared(bool fc_publish, std::string_view 
   if (found == prepared_.end()) return {};
   std::string name = std::move(found->name);
   prepared_.erase(found);
-  if (prepared_.empty()) prepared_ = {};
+  if (prepared_.empty()) std::vector<PreparedName>().swap(prepared_);
   return name;
 }
 
