@@ -75,6 +75,9 @@ static_assert(kBusyRetryFirst < kBusyRetryMax && kPlayRetryFirst < kPlayRetryMax
 
 // Protocol constants of both legs.
 inline constexpr std::uint32_t kWindowAckSize = 2'500'000;
-inline constexpr std::uint32_t kServerChunkSize = 60'000;
+/// What a client is told at connect. Not more than an origin is likely to use: a player is then
+/// told the origin's, and nginx-rtmp as a player loses its place when the size shrinks with more
+/// bytes behind it. nginx-rtmp's own default.
+inline constexpr std::uint32_t kServerChunkSize = 4096;
 
 }  // namespace weir::relay

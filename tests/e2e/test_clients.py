@@ -238,6 +238,15 @@ class Programs(ThroughTheForwarder):
         for recorder in (watcher, player):  # a relay joins a moment after the publisher has begun
             self.check_rest(by_track(self.media), recorder, 0.8)
 
+    def test_nginx_pulls_what_came_in_one_piece(self):
+        front = self.front('front-pull')
+        puller = self.run_script('puller', front.rtmp_port,
+                                 script.play(front.rtmp_port, 'pulled', app='pulling'), nginx_format3=True)
+        puller.reached('playing')
+        self.wait_player('pulled')
+        self.run_script('publish-pulled', self.port, clients.nginx_relay(self.port, 'pulled', self.flv))
+        self.check_rest(by_track(self.media), puller, 0.8)
+
 
 class NginxPasses(ThroughTheForwarder):
     """What nginx-rtmp passes on without knowing it, and what its own reader and writer do to times."""

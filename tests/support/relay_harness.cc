@@ -241,7 +241,7 @@ void RelayHarness::answer(std::uint8_t index, const ReceivedMessage& message) {
       return end.command(rtmp::connect_error(command->transaction, play.connect_error, "no"));
     end.send(rtmp::window_ack_size(5'000'000));
     end.send(rtmp::set_peer_bandwidth(5'000'000, rtmp::PeerBandwidthLimit::kDynamic));
-    end.chunk_size(4096);
+    end.chunk_size(8192);  // not what clients were told at connect
     end.command(rtmp::connect_result(command->transaction));
   } else if (command->name == "createStream") {
     end.command(rtmp::create_stream_result(command->transaction, play.stream_id));

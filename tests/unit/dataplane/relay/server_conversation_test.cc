@@ -25,7 +25,7 @@ TEST_F(ServerConversation, AnswersConnectInTheOrderOfSrs) {
   EXPECT_THAT(client.news(), ElementsAre("type5", "type6", "type1", "_result", "onBWDone"));
   EXPECT_EQ(rtmp::parse_control_value(client.heard[0].payload), 2'500'000U);
   EXPECT_EQ(client.heard[1].payload.back(), 2U);
-  EXPECT_EQ(rtmp::parse_control_value(client.heard[2].payload), 60'000U);
+  EXPECT_EQ(rtmp::parse_control_value(client.heard[2].payload), 4096U);
   const auto result = rtmp::parse_command(client.find("_result")->view());
   EXPECT_EQ(result->transaction, 1);
   EXPECT_EQ(amf::number_property(*result->argument(0), "capabilities"), 127);
