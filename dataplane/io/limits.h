@@ -30,6 +30,9 @@ inline constexpr std::size_t kPiecesPerSend = 512;
 inline constexpr std::size_t kQueueHighMark = 256 * 1024;
 inline constexpr std::size_t kQueueLowMark = 64 * 1024;
 inline constexpr std::size_t kQueueBlockBytes = 16 * 1024;
+/// What a session may keep of its client's bytes, for want of an origin, while the client is read
+/// on. So it keeps at most this and one read.
+inline constexpr std::size_t kKeptBytesMark = 64 * 1024;
 /// Free blocks a worker keeps for the next slow reader.
 inline constexpr std::size_t kFreeBlocksMax = 64;
 /// All unsent bytes of the process, unless configured otherwise. Beyond it the players with the
@@ -80,6 +83,7 @@ inline constexpr int kListenBacklog = 4096;
 
 static_assert(kQueueLowMark < kQueueHighMark);
 static_assert(kQueueBlockBytes <= kQueueLowMark);
+static_assert(kKeptBytesMark < kQueueHighMark);
 static_assert(kPublishersExtraParts < kShedSlackParts, "players are ended long before");
 
 }  // namespace weir::io

@@ -33,6 +33,11 @@ void BlockPool::give_back(std::unique_ptr<Block> block) {
   ++free_count_;
 }
 
+void BlockPool::count_elsewhere(std::size_t before, std::size_t now) {
+  held_.fetch_add(now - before, std::memory_order_relaxed);  // modular: it may be less than before
+  held_here_ += now - before;
+}
+
 void SendQueue::append(std::span<const std::uint8_t> bytes) {
   while (!bytes.empty()) {
     if (last_ == nullptr || last_->end == sizeof(last_->data)) {

@@ -32,8 +32,10 @@ class BlockPool {
   ~BlockPool();
   std::unique_ptr<Block> take();
   void give_back(std::unique_ptr<Block> block);
+  /// Counts bytes that wait like those of blocks, but elsewhere; instead of `before`.
+  void count_elsewhere(std::size_t before, std::size_t now);
   std::size_t held() const { return held_.load(std::memory_order_relaxed); }
-  /// Bytes of blocks in use that this pool gave out.
+  /// Bytes of blocks in use that this pool gave out, and of what was counted with them.
   std::size_t held_here() const { return held_here_; }
 
  private:

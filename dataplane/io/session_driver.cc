@@ -113,7 +113,7 @@ std::size_t SessionDriver::queued_for_client() const {
 }
 
 std::size_t SessionDriver::queued_for_origins() const {
-  std::size_t bytes = origin_.queue ? origin_.queue->size() : 0;
+  std::size_t bytes = kept_ + (origin_.queue ? origin_.queue->size() : 0);
   if (!further_) return bytes;
   for (const auto& leg : *further_) bytes += leg && leg->queue ? leg->queue->size() : 0;
   return bytes;
@@ -180,6 +180,7 @@ void SessionDriver::end() {
   WEIR_ASSERT(!in_call_);
   const CloseMode mode = aborting_ ? CloseMode::kAbort : CloseMode::kFlush;
   session_.reset();
+  context_.origin_blocks.count_elsewhere(std::exchange(kept_, 0), 0);
   context_.timers.cancel(*this);
   for_each_leg([&](LegSocket& leg) {
     drop_dial(leg);
@@ -255,6 +256,12 @@ bool SessionDriver::client_is(std::string_view address) {
   return false;
 }
 
+void SessionDriver::keeps(std::size_t bytes) {
+  context_.origin_blocks.count_elsewhere(kept_, bytes);
+  // The client may have been held back for them.
+  if (bytes < std::exchange(kept_, bytes)) schedule();
+}
+
 void SessionDriver::identified() {
   identified_ = true;
   ticket_.identified();
@@ -296,6 +303,9 @@ void SessionDriver::leg_events(LegSocket& leg, std::uint32_t events) {
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) {
     leg.readable = true;
     if ((events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) leg.hung_up = true;
+    // What it sent last would never be asked for, and nothing that was kept has gone anywhere.
+    if (leg.is_client() && kept_ != 0 && (events & (EPOLLERR | EPOLLHUP)) != 0)
+      return leg_ended(leg, LegEnd::kReset);
     pump(leg);
   }
 }
@@ -326,7 +336,7 @@ bool SessionDriver::held_back(const LegSocket& leg) {
   const auto slow = [&](const LegSocket& to) { return to.congested || (full && to.queue); };
   if (slow(client_)) return true;
   if (!leg.is_client()) return false;
-  if (slow(origin_)) return true;
+  if (kept_ > kKeptBytesMark || (full && kept_ != 0) || slow(origin_)) return true;
   return further_ && std::ranges::any_of(
                          *further_, [&](const auto& further) { return further && slow(*further); });
 }

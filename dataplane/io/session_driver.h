@@ -4,12 +4,13 @@
 // Purpose: moves bytes between sockets and a sans-IO session. Reads into the worker's one buffer
 // when a socket is readable, sends what one call of the session asked for with one sendmsg() per
 // leg, queues only what a socket does not take, stops reading the client while an origin is
-// congested, and every leg while the client is. Order of a turn: call the session -> send -> carry
-// out finish(). close() and dial() act at once, so that sends before and after them go to the right
-// socket; they never call back into the session. Origin legs beyond the first are allocated when
-// they are dialled, and stay until the end, because an event of the batch may name them. Threading:
-// the worker's thread. Lifetime: owned by the worker; ends itself through finish(), always from
-// work that no event of the running batch can still name (WorkerContext::finished).
+// congested or the session keeps bytes for want of one, and every leg while the client is. Order of
+// a turn: call the session -> send -> carry out finish(). close() and dial() act at once, so that
+// sends before and after them go to the right socket; they never call back into the session. Origin
+// legs beyond the first are allocated when they are dialled, and stay until the end, because an
+// event of the batch may name them. Threading: the worker's thread. Lifetime: owned by the worker;
+// ends itself through finish(), always from work that no event of the running batch can still name
+// (WorkerContext::finished).
 
 #include <array>
 #include <cstdint>
@@ -47,7 +48,7 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   /// Work that was left for a posted turn.
   void run_scheduled();
 
-  /// Unsent bytes for the client, and for all origins together.
+  /// Unsent bytes for the client, and for all origins together with what the session keeps.
   std::size_t queued_for_client() const;
   std::size_t queued_for_origins() const;
   /// Gives up a leg that has been congested for too long.
@@ -60,6 +61,7 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   void close(relay::Leg leg, relay::CloseMode mode) override;
   void wake_at(std::optional<MonotonicTime> when) override;
   bool client_is(std::string_view address) override;
+  void keeps(std::size_t bytes) override;
   void identified() override;
   void finish(std::string_view reason) override;
 
@@ -137,6 +139,7 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   LegSocket origin_;
   std::unique_ptr<FurtherLegs> further_;
   MonotonicTime congested_since_ = MonotonicTime::max();  ///< max = no leg is
+  std::size_t kept_ = 0;                                  ///< by the session, for want of an origin
   admission::AddressGate::Ticket ticket_;
   bool identified_ = false;
   bool stopping_ = false;  ///< the forwarder ends it, not what the client did

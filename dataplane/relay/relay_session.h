@@ -20,6 +20,7 @@
 // SessionIo, handed to the session's constructor and valid as long as the session lives. After
 // finish() every call is ignored.
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -65,6 +66,10 @@ class SessionIo {
   /// A PROXY header has named the real client, `address:port`; before anything else is said of it.
   /// False: there are too many of that address, and the session must finish().
   virtual bool client_is(std::string_view address) = 0;
+  /// The session keeps that many of the client's bytes until an origin takes them. They count among
+  /// those that wait for origins, and the client is read no further while they are more than a
+  /// little (kKeptBytesMark); its end is noticed when it is read again, a reset at once.
+  virtual void keeps(std::size_t bytes) = 0;
   /// The client has said which stream it wants; once. A session that finishes without it counts
   /// against the client's address.
   virtual void identified() = 0;

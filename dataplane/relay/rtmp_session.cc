@@ -64,13 +64,10 @@ void RtmpSession::on_client_bytes(rtmp::Bytes bytes) {
     failure_ =
         std::make_unique<std::string>(fmt::format("client: {}", rtmp::to_text(splice_->error())));
   if (failure_) return finish(std::move(*failure_));
-  std::size_t early = 0;
-  for (const auto& stream : streams_) {
-    if (!stream || stream->over()) continue;
-    stream->after_client_input(now_);
-    early += stream->early_bytes();
-  }
-  if (early > kEarlyMediaBytesMax) return finish("client sent too much before the origin accepted");
+  for (const auto& stream : streams_)
+    if (stream && !stream->over()) stream->after_client_input(now_);
+  tell_kept();
+  if (kept_ > kEarlyMediaBytesMax) return finish("client sent too much before the origin accepted");
   if (to_start_ != 0) start_streams();
 }
 
@@ -306,12 +303,20 @@ void RtmpSession::settle() {
     removed = true;
   }
   if (removed && live_streams() == 0) idle_until_ = now_ + kIdentifyTimeout;
+  if (kept_ != 0) tell_kept();
   arm(deadline());
 }
 
 void RtmpSession::remove_stream(std::size_t index) {
   if (streams_[index]->publishes()) splice_->drop_output(static_cast<OutputIndex>(index));
   streams_[index].reset();
+}
+
+void RtmpSession::tell_kept() {
+  std::size_t kept = 0;
+  for (const auto& stream : streams_)
+    if (stream && !stream->over()) kept += stream->early_bytes();
+  if (kept != std::exchange(kept_, kept)) context_.io.keeps(kept);
 }
 
 std::optional<MonotonicTime> RtmpSession::deadline() const {

@@ -32,7 +32,7 @@ inline constexpr std::uint32_t kClientStreamsMax = 256;
 
 // Publisher.
 /// What a client sends behind `publish` before the origin has accepted, in all streams of its
-/// connection; beyond it the session ends. Encoders that wait for Publish.Start send nothing here.
+/// connection; beyond it the session ends. A driver that heeds SessionIo::keeps() stays far below.
 inline constexpr std::size_t kEarlyMediaBytesMax = 4UL * 1024 * 1024;
 /// Pings to a held encoder, so that a dead one is noticed and middleboxes keep the connection.
 inline constexpr Duration kHoldPingInterval = std::chrono::seconds(5);

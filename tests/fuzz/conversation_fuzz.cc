@@ -147,6 +147,10 @@ class Story final : public weir::relay::SessionIo {
     origin(leg).state = Origin::State::kNone;
   }
   bool client_is(std::string_view) override { return !finished_; }
+  void keeps(std::size_t bytes) override {
+    WEIR_ASSERT(!finished_);
+    kept_ = bytes;
+  }
   void identified() override { WEIR_ASSERT(!std::exchange(identified_, true)); }
   void wake_at(std::optional<MonotonicTime> when) override { wake_ = when; }
   void finish(std::string_view) override {
@@ -210,6 +214,7 @@ class Story final : public weir::relay::SessionIo {
       watched += playing ? 1 : 0;
     }
     WEIR_ASSERT(live <= weir::relay::kStreamsMax);
+    WEIR_ASSERT(kept_ <= (live == 0 ? 0 : weir::relay::kEarlyMediaBytesMax));
     const bool watches_only = live > 0 && live == watched;
     WEIR_ASSERT(watches_only || (wake_ && *wake_ <= now_ + kWaitMax));
     const std::size_t allocated = __sanitizer_get_current_allocated_bytes();
@@ -498,6 +503,7 @@ class Story final : public weir::relay::SessionIo {
   std::uint64_t asked_to_close_ = 0;
   std::uint64_t told_closed_ = 0;
   std::uint8_t present_ = 0;
+  std::size_t kept_ = 0;
   bool identified_ = false;
   bool finished_ = false;
   std::unique_ptr<weir::relay::RtmpSession> session_;

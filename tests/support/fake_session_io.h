@@ -36,12 +36,15 @@ class FakeSessionIo final : public relay::SessionIo {
     client_address_ = address;
     return client_welcome;
   }
+  void keeps(std::size_t bytes) override { kept_ = bytes; }
   void identified() override { ++identified_; }
   void finish(std::string_view reason) override;
 
   /// The answer to client_is().
   bool client_welcome = true;
   const std::optional<std::string>& client_address() const { return client_address_; }
+  /// What the session said last of the client's bytes that it keeps.
+  std::size_t kept() const { return kept_; }
   int times_identified() const { return identified_; }
 
   /// Bytes sent to the client that were not taken before.
@@ -75,6 +78,7 @@ class FakeSessionIo final : public relay::SessionIo {
   std::optional<MonotonicTime> wake_;
   std::optional<std::string> finished_;
   std::optional<std::string> client_address_;
+  std::size_t kept_ = 0;
   int identified_ = 0;
   std::uint64_t viewed_bytes_ = 0;
   std::uint64_t copied_bytes_ = 0;

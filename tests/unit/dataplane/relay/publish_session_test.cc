@@ -139,6 +139,37 @@ TEST_F(PublishSession, EarlyMediaFitAnyStreamIdAndNeverLowerTheChunkSize) {
   }
 }
 
+TEST_F(PublishSession, TellsWhatItKeepsUntilAnOriginHasAccepted) {
+  start();
+  publish();
+  client.chunk_size(4096);
+  client.media(MessageType::kVideo, 0, 9'000);
+  pump();
+  EXPECT_GT(io.kept(), 9'000U);
+  EXPECT_LT(io.kept(), 9'100U);
+  const std::size_t before = io.kept();
+  client.media(MessageType::kVideo, 40, 5'000);
+  pump();
+  EXPECT_GT(io.kept(), before + 5'000);
+  answer(at("o1"));
+  EXPECT_EQ(io.kept(), 0U);
+  client.media(MessageType::kVideo, 80, 5'000);
+  pump();
+  EXPECT_EQ(io.kept(), 0U);
+}
+
+TEST_F(PublishSession, KeepsNothingOfAStreamThatEndsBeforeTheAnswer) {
+  start();
+  publish();
+  client.media(MessageType::kVideo, 0, 9'000);
+  pump();
+  EXPECT_GT(io.kept(), 9'000U);
+  client.command(rtmp::delete_stream_command(7, 1));
+  pump();
+  EXPECT_FALSE(finished());
+  EXPECT_EQ(io.kept(), 0U);
+}
+
 TEST_F(PublishSession, TooMuchMediaBeforeTheAnswerEndsTheSession) {
   start();
   publish();
