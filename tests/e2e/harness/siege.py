@@ -97,10 +97,10 @@ class Siege:
             yield 'deep_connect', strangers.handshaken(strangers.deep(10_000))
             yield 'noise', strangers.handshaken(bytes(range(256)) * 16)
 
-    def round(self, publishing, at_once, each_nuisance, silent, each_stage):
+    def round(self, publishing, at_once, each_nuisance, silent, each_stage, source=None):
         """All of it at once; returns how each kind ended. Each round has the same stream names."""
         self.names = itertools.count()
-        crowd = self.crowd()
+        crowd = self.crowd(source=source)
         others = [*self.nuisances(each_nuisance, silent), *self.aborted(each_stage)]
         left = publishing
         while left > 0 or others:
