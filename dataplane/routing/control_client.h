@@ -152,6 +152,8 @@ class ControlClient final : private ControlLink::Events {
   void schedule_flush();
   void flush();
   bool bulk_may_go(MonotonicTime now);
+  void bulk_taken();
+  void granted_late(ReleaseRequest granted);
   void ask(std::size_t endpoint, const AcquireRequest& request, StreamedAcquires::Done done);
   std::optional<Upward> next_message();
   Hello make_hello();

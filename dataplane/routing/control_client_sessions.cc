@@ -74,8 +74,15 @@ void ControlClient::ask(std::size_t endpoint, const AcquireRequest& request,
                         StreamedAcquires::Done done) {
   if (state_ != State::kAttached || !takes_acquires_ || endpoint != endpoint_)
     return link_.acquire(endpoint, request, kUnaryDeadline, std::move(done));
-  acquires_.ask(request, clock_.now() + kUnaryDeadline, std::move(done));
+  acquires_.ask(request, sessions_.ends_noted(), clock_.now() + kUnaryDeadline, std::move(done));
   schedule_flush();
+}
+
+/// Its try was given up. A session that asks again, or runs, is told the same placement elsewhere;
+/// for one that has ended nobody would give it back.
+void ControlClient::granted_late(ReleaseRequest granted) {
+  if (sessions_.find(granted.session) != nullptr || calls_.acquiring(granted.session)) return;
+  calls_.queue_release(std::move(granted), clock_.now());
 }
 
 void ControlClient::want(WorkerIndex worker, const StreamKey& stream, bool waits) {

@@ -69,11 +69,13 @@ SessionChanges SessionTable::take_changes(std::size_t max) {
   changes.ended.assign(std::make_move_iterator(ended_.begin()),
                        std::make_move_iterator(ended_.begin() + count));
   ended_.erase(ended_.begin(), ended_.begin() + count);
+  ends_taken_ += static_cast<std::uint64_t>(count);
   return changes;
 }
 
 std::vector<SessionRecord> SessionTable::take_complete() {
   changed_.clear();
+  ends_taken_ += ended_.size();
   ended_.clear();
   std::vector<SessionRecord> all;
   all.reserve(sessions_.size());

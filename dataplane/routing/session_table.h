@@ -36,6 +36,9 @@ class SessionTable {
   const std::unordered_multimap<StreamKey, SessionId>& publishers() const { return publishers_; }
 
   bool has_ends() const { return !ended_.empty(); }
+  /// Ends so far, and how many of them were taken to be told; they are told in order.
+  std::uint64_t ends_noted() const { return ends_taken_ + ended_.size(); }
+  std::uint64_t ends_taken() const { return ends_taken_; }
   bool has_changes() const { return !changed_.empty() || !ended_.empty(); }
   /// At most `max` upserts and `max` ends, oldest ends first.
   SessionChanges take_changes(std::size_t max);
@@ -57,6 +60,7 @@ class SessionTable {
   std::unordered_multimap<StreamKey, SessionId> publishers_;
   std::unordered_set<SessionId> changed_;
   std::vector<SessionEnd> ended_;
+  std::uint64_t ends_taken_ = 0;
   std::array<std::size_t, 6> counts_{};
 };
 

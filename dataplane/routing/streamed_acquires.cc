@@ -1,43 +1,67 @@
 #include "dataplane/routing/streamed_acquires.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
+#include <variant>
+
+#include "dataplane/routing/limits.h"
 
 namespace weir::routing {
 
-void StreamedAcquires::ask(AcquireRequest request, MonotonicTime deadline, Done done) {
+void StreamedAcquires::ask(AcquireRequest request, std::uint64_t after_ends, MonotonicTime deadline,
+                           Done done) {
   const std::uint64_t number = ++last_number_;
-  waiting_.emplace_hint(waiting_.end(), number, Entry{deadline, std::move(done)});
-  unsent_.push_back({number, std::move(request)});
+  waiting_.emplace_hint(waiting_.end(), number,
+                        Entry{deadline, std::move(done), request.session, request.stream});
+  unsent_.push_back({after_ends, {number, std::move(request)}});
 }
 
-AcquireBatch StreamedAcquires::take_unsent(std::size_t max) {
+AcquireBatch StreamedAcquires::take_unsent(std::size_t max, std::uint64_t ends_told,
+                                           const Wanted& wanted) {
   AcquireBatch batch;
-  auto next = unsent_.begin();
-  for (; next != unsent_.end() && batch.entries.size() < max; ++next) {
-    if (waiting_.contains(next->number)) batch.entries.push_back(std::move(*next));
+  while (has_unsent(ends_told) && batch.entries.size() < max) {
+    AcquireBatch::Entry entry = std::move(unsent_.front().entry);
+    unsent_.pop_front();
+    if (!wanted(entry.request.session)) {
+      waiting_.erase(entry.number);
+    } else if (waiting_.contains(entry.number)) {
+      batch.entries.push_back(std::move(entry));
+    }
   }
-  unsent_.erase(unsent_.begin(), next);
   return batch;
 }
 
 void StreamedAcquires::replied(AcquireReplies replies) {
   for (AcquireReplies::Entry& entry : replies.entries) {
-    auto node = waiting_.extract(entry.number);
-    if (!node.empty()) node.mapped().done(std::move(entry.reply));
+    if (auto node = waiting_.extract(entry.number); !node.empty()) {
+      node.mapped().done(std::move(entry.reply));
+      continue;
+    }
+    const auto expired = std::ranges::lower_bound(expired_, entry.number, {}, &Expired::number);
+    if (expired == expired_.end() || expired->number != entry.number) continue;
+    Expired late = std::move(*expired);
+    expired_.erase(expired);
+    if (const auto* acquired = std::get_if<Acquired>(&entry.reply))
+      late_({std::move(late.session), std::move(late.stream), acquired->route.epoch});
   }
 }
 
 void StreamedAcquires::expire(MonotonicTime now) {
   while (!waiting_.empty() && waiting_.begin()->second.deadline <= now) {
     auto node = waiting_.extract(waiting_.begin());
+    const bool sent = unsent_.empty() || node.key() < unsent_.front().entry.number;
+    if (sent) {
+      // The oldest goes: the replicas ask for bound placements without media, too.
+      if (expired_.size() >= kReleasesPendingMax) expired_.pop_front();
+      expired_.push_back({node.key(), node.mapped().session, node.mapped().stream});
+    }
     node.mapped().done(Unreachable{"no answer on the attach stream in time"});
   }
 }
 
 void StreamedAcquires::lost(const std::string& why) {
   unsent_.clear();
+  expired_.clear();
   for (auto& [number, entry] : std::exchange(waiting_, {})) entry.done(Unreachable{why});
 }
 

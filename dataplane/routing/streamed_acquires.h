@@ -3,15 +3,18 @@
 //
 // Purpose: a unary call costs either end some 60 us of CPU; a message of the stream carries as many
 // acquires as wait when it can be sent. Each has the deadline of a unary call and ends once: by its
-// reply, at its deadline, or with the stream; then as Unreachable, like a call that failed.
+// reply, at its deadline, or with the stream; then as Unreachable, like a call that failed. A
+// placement that is granted after the deadline is told to `late`, because nobody else knows of it.
 // Threading: the control thread. Lifetime: self-contained; callbacks that are left when it goes
 // never run.
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "common/base/callback.h"
 #include "common/base/clock.h"
@@ -23,12 +26,22 @@ class StreamedAcquires {
  public:
   using Done = Callback<void(AcquireReply)>;
 
-  void ask(AcquireRequest request, MonotonicTime deadline, Done done);
-  bool has_unsent() const { return !unsent_.empty(); }
+  using Late = std::function<void(ReleaseRequest)>;
+  /// The session still wants an answer.
+  using Wanted = std::function<bool(const SessionId&)>;
+
+  explicit StreamedAcquires(Late late) : late_(std::move(late)) {}
+
+  /// `after_ends`: how many ends of sessions must be told before it, so that who comes back finds
+  /// its stream free. Never less than at an earlier call.
+  void ask(AcquireRequest request, std::uint64_t after_ends, MonotonicTime deadline, Done done);
+  bool has_unsent(std::uint64_t ends_told) const {
+    return !unsent_.empty() && unsent_.front().after_ends <= ends_told;
+  }
   /// Somebody waits for an answer.
   bool waiting() const { return !waiting_.empty(); }
-  /// At most `max`, oldest first; what has ended meanwhile is left out.
-  AcquireBatch take_unsent(std::size_t max);
+  /// At most `max`, oldest first; what has ended meanwhile, or is wanted no more, is left out.
+  AcquireBatch take_unsent(std::size_t max, std::uint64_t ends_told, const Wanted& wanted);
   void replied(AcquireReplies replies);
   void expire(MonotonicTime now);
   /// The stream has ended.
@@ -38,9 +51,22 @@ class StreamedAcquires {
   struct Entry {
     MonotonicTime deadline;
     Done done;
+    SessionId session;
+    StreamKey stream;
   };
+  struct Unsent {
+    std::uint64_t after_ends;
+    AcquireBatch::Entry entry;
+  };
+  struct Expired {
+    std::uint64_t number;
+    SessionId session;
+    StreamKey stream;
+  };
+  Late late_;
   std::map<std::uint64_t, Entry> waiting_;  ///< by number, hence by deadline
-  std::vector<AcquireBatch::Entry> unsent_;
+  std::deque<Unsent> unsent_;
+  std::deque<Expired> expired_;  ///< sent, and past their deadline; by number
   std::uint64_t last_number_ = 0;
 };
 

@@ -160,10 +160,14 @@ WorkerResolver::Stream& WorkerResolver::need(const StreamKey& key, bool waits) {
   const auto [it, inserted] = streams_.try_emplace(key);
   if (inserted) {
     stats_.streams.store(streams_.size(), std::memory_order_relaxed);
-    tell([worker = index_, key, waits](ControlClient& c) { c.want(worker, key, waits); });
   } else if (it->second.idle()) {
     --idle_streams_;
   }
+  // A publisher's own interest may wait; that of a player who joins it may not.
+  const bool hurries = waits && !it->second.told_that_it_waits;
+  it->second.told_that_it_waits |= waits;
+  if (inserted || hurries)
+    tell([worker = index_, key, waits](ControlClient& c) { c.want(worker, key, waits); });
   return it->second;
 }
 

@@ -59,6 +59,7 @@ class WorkerResolver final : public RouteResolver, private WorkerEvents {
     std::vector<std::shared_ptr<Watch>> watches;
     std::vector<SessionId> publishers;
     MonotonicTime idle_since;
+    bool told_that_it_waits = false;
     bool idle() const { return watches.empty() && publishers.empty(); }
   };
   struct Session {

@@ -110,6 +110,104 @@ TEST_F(StreamedAcquireTest, ASessionThatEndedIsNotAskedForAndALatePlacementIsRel
   EXPECT_EQ(link.releases[0].request.epoch, (Epoch{1, 4}));
 }
 
+TEST_F(StreamedAcquireTest, EndsThatCameLaterDoNotHoldItUp) {
+  attach_to_one_that_takes_acquires();
+  link.takes_at_once = false;
+  for (const char* id : {"s1", "s2", "s3"}) start_publisher(id);
+  acquire("s1");  // under way
+  acquire("s2");
+  resolver.session_ended(SessionId("s3"), "gone");
+  executor.run_ready();
+  const std::size_t before = link.sent.size();
+  link.take();
+  executor.run_ready();
+  ASSERT_EQ(link.sent.size(), before + 1);
+  EXPECT_TRUE(std::holds_alternative<AcquireBatch>(link.sent.back()));
+}
+
+TEST_F(StreamedAcquireTest, AnEndBeforeItIsToldBeforeIt) {
+  attach_to_one_that_takes_acquires();
+  link.takes_at_once = false;
+  for (const char* id : {"s1", "s2", "s3"}) start_publisher(id);
+  acquire("s1");  // under way
+  resolver.session_ended(SessionId("s3"), "gone");
+  executor.run_ready();
+  acquire("s2");
+  link.take();
+  executor.run_ready();
+  ASSERT_TRUE(std::holds_alternative<SessionChanges>(link.sent.back()));
+  EXPECT_EQ(std::get<SessionChanges>(link.sent.back()).ended.at(0).session, SessionId("s3"));
+  link.take();
+  executor.run_ready();
+  EXPECT_TRUE(std::holds_alternative<AcquireBatch>(link.sent.back()));
+}
+
+TEST_F(StreamedAcquireTest, WhoEndsBeforeItIsSentIsNotAskedFor) {
+  attach_to_one_that_takes_acquires();
+  link.takes_at_once = false;
+  for (const char* id : {"s1", "s2", "s3"}) start_publisher(id);
+  acquire("s1");  // under way
+  acquire("s2");
+  acquire("s3");
+  resolver.session_ended(SessionId("s2"), "gone");
+  executor.run_ready();
+  link.take();
+  executor.run_ready();
+  const auto batches = link.all<AcquireBatch>();
+  ASSERT_EQ(batches.size(), 2U);
+  ASSERT_EQ(batches[1].entries.size(), 1U);
+  EXPECT_EQ(batches[1].entries[0].request.session, SessionId("s3"));
+}
+
+TEST_F(StreamedAcquireTest, APlacementGrantedAfterTheDeadlineToASessionThatEndedIsReleased) {
+  attach_to_one_that_takes_acquires();
+  start_publisher("s1");
+  acquire("s1");
+  const std::uint64_t number = link.all<AcquireBatch>().at(0).entries[0].number;
+  pass(kUnaryDeadline + kTick + kAcquireRetryDelayMax);
+  resolver.session_ended(SessionId("s1"), "gone");
+  executor.run_ready();
+  reply(number, Acquired{route({1, 4}, {1, 9}), false});
+  pass(milliseconds{200});
+  ASSERT_EQ(link.releases.size(), 1U);
+  EXPECT_EQ(link.releases[0].request.session, SessionId("s1"));
+  EXPECT_EQ(link.releases[0].request.stream, key());
+  EXPECT_EQ(link.releases[0].request.epoch, (Epoch{1, 4}));
+}
+
+TEST_F(StreamedAcquireTest, APlacementGrantedAfterTheDeadlineStaysWithASessionThatStillAsks) {
+  attach_to_one_that_takes_acquires();
+  start_publisher("s1");
+  acquire("s1");
+  const std::uint64_t number = link.all<AcquireBatch>().at(0).entries[0].number;
+  pass(kUnaryDeadline + kTick + kAcquireRetryDelayMax);
+  reply(number, Acquired{route({1, 4}, {1, 9}), false});
+  pass(milliseconds{200});
+  EXPECT_TRUE(link.releases.empty());
+}
+
+TEST_F(StreamedAcquireTest, ABacklogOfSessionsWaitsOnce) {
+  attach_to_one_that_takes_acquires();
+  const std::size_t before = link.all<SessionChanges>().size();
+  FakeSession session;
+  for (std::size_t i = 0; i < 2 * kSessionChangesPerMessageMax + 1; ++i) {
+    const std::string id = "p" + std::to_string(i);
+    resolver.session_started(info(id.c_str(), Intent::kPlay), session);
+  }
+  executor.run_ready();
+  executor.advance(kBulkWithin);
+  EXPECT_EQ(link.all<SessionChanges>().size(), before + 3);
+}
+
+TEST_F(StreamedAcquireTest, APlayerThatJoinsAPublisherDoesNotWaitForTheBulk) {
+  attach_to_one_that_takes_acquires();
+  start_publisher("s1");
+  const std::size_t before = link.all<InterestChange>().size();
+  const auto watch = resolver.watch(key(), [](const RouteUpdate&) {});
+  executor.run_ready();
+  EXPECT_EQ(link.all<InterestChange>().size(), before + 1);
+}
+
 TEST_F(StreamedAcquireTest, LetsWhatNobodyWaitsForWaitALittle) {
   attach_to_one_that_takes_acquires();
   start_publisher("s1");
