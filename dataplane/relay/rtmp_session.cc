@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/contract.h"
 #include "common/base/stream_key.h"
 #include "dataplane/relay/play_session.h"
 #include "dataplane/relay/publish_session.h"
@@ -12,7 +13,8 @@
 
 namespace weir::relay {
 
-static_assert(kStreamsMax <= kOriginLegsMax && kStreamsMax <= kSpliceOutputsMax);
+static_assert(kStreamsMax <= kOriginLegsMax && kStreamsMax <= kSpliceOutputsMax &&
+              kStreamsMax <= 8);  // to_start_
 
 RtmpSession::RtmpSession(SessionIo& io, routing::RouteResolver& resolver, Random& random,
                          const RtmpSessionConfig& config, SessionIdentity identity)
@@ -104,9 +106,9 @@ void RtmpSession::on_client_event(ClientEvent event) {
 std::string_view RtmpSession::objection(const StreamRequest& request) const {
   std::size_t present = 0;
   for (const auto& stream : streams_) {
-    if (!stream || stream->over()) continue;
-    ++present;
-    if (stream->ending()) continue;
+    if (!stream) continue;
+    ++present;  // one that is over as well: its place is free only when the input is done
+    if (stream->over() || stream->ending()) continue;
     if (stream->request().stream_id == request.stream_id)
       return "the message stream is in use already";
     // The chunk streams of two origins would meet in one decoder.
@@ -149,6 +151,7 @@ void RtmpSession::open_stream(StreamRequest request, StreamKey key) {
     streams_.reserve(index + 1);  // one at a time: nearly every client has one
     streams_.emplace_back();
   }
+  WEIR_ASSERT(index < kStreamsMax);
   StreamFacts facts{.connect = client_.connect(),
                     .request = std::move(request),
                     .number = requests_,

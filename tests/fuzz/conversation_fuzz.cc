@@ -54,6 +54,8 @@ constexpr std::size_t kHeldBytesMax =
 /// The longest that anything is waited for without a look: pings to a waiting player, or idleness.
 constexpr Duration kWaitMax = std::chrono::seconds(31);
 constexpr std::size_t kOperationsMax = 200;
+/// Of a client's operations in one segment.
+constexpr std::size_t kGatheredBytesMax = 64UL * 1024;
 /// Media in one story: enough to reach every bound.
 constexpr std::size_t kMediaBytesMax = 8UL * 1024 * 1024;
 
@@ -179,8 +181,19 @@ class Story final : public weir::relay::SessionIo {
     origin(leg).ear.hear(bytes);
   }
 
+  /// Ends of streams take effect when a segment is done, so what one holds matters.
+  void gather(bool gathers) {
+    gathers_ = gathers;
+    if (!gathers_) give(Leg::kClient, std::exchange(gathered_, {}));
+  }
+
   /// In memory of its own, in pieces.
   void give(Leg leg, Bytes bytes) {
+    if (leg == Leg::kClient && gathers_) {
+      gathered_.insert(gathered_.end(), bytes.begin(), bytes.end());
+      if (gathered_.size() >= kGatheredBytesMax) gather(false);
+      return;
+    }
     const std::size_t piece = piece_ == 0 ? bytes.size() : piece_;
     while (!bytes.empty()) {
       if (leg != Leg::kClient && origin(leg).state != Origin::State::kOpen) return;
@@ -279,8 +292,8 @@ class Story final : public weir::relay::SessionIo {
         return;
       default:
         // Seldom, because it ends the story.
-        if (input_.byte() == 0) session_->on_shutdown(now_);
-        return;
+        if (input_.byte() == 0) return session_->on_shutdown(now_);
+        return gather(!gathers_);
     }
   }
 
@@ -492,6 +505,7 @@ class Story final : public weir::relay::SessionIo {
   MonotonicTime now_{std::chrono::hours(1)};
   std::optional<MonotonicTime> wake_;
   std::vector<std::uint8_t> given_;
+  std::vector<std::uint8_t> gathered_;
   Peer client_;
   std::array<Origin, weir::relay::kOriginLegsMax> origins_;
   Mouth client_mouth_;
@@ -504,6 +518,7 @@ class Story final : public weir::relay::SessionIo {
   std::uint64_t told_closed_ = 0;
   std::uint8_t present_ = 0;
   std::size_t kept_ = 0;
+  bool gathers_ = false;
   bool identified_ = false;
   bool finished_ = false;
   std::unique_ptr<weir::relay::RtmpSession> session_;

@@ -358,6 +358,31 @@ TEST_F(SeveralStreams, OneMoreThanTheLimitIsRefusedAlone) {
     EXPECT_THAT(media_sizes(origin_at(i)), ElementsAre(101U + i));
 }
 
+TEST_F(SeveralStreams, StreamsThatEndedInTheSameSegmentHoldTheirPlacesUntilItIsDone) {
+  for (const bool publish : {true, false}) {
+    RelayHarness harness;
+    harness.start();
+    harness.connect();
+    harness.client.call("createStream", 4);
+    for (std::size_t i = 0; i < relay::kStreamsMax; ++i) {
+      harness.client.call("play", 5, {"cam"}, 1);
+      harness.client.command(rtmp::delete_stream_command(0, 1));
+    }
+    harness.client.call(publish ? "publish" : "play", 9, {"cam"}, 1);
+    harness.pump();
+    EXPECT_EQ(harness.client.count(publish ? "onStatus:NetStream.Publish.BadName"
+                                           : "onStatus:NetStream.Play.Failed"),
+              1U);
+    EXPECT_EQ(harness.resolver.sessions().size(), relay::kStreamsMax);
+    ASSERT_FALSE(harness.finished());
+    // The next segment finds them free.
+    harness.client.call(publish ? "publish" : "play", 10, {"cam"}, 1);
+    harness.pump();
+    EXPECT_EQ(harness.resolver.sessions().size(), relay::kStreamsMax + 1);
+    EXPECT_EQ(publish ? harness.resolver.acquire_open() : harness.resolver.watchers() == 1, true);
+  }
+}
+
 TEST_F(SeveralStreams, AMessageBegunBeforeItsStreamIsNotForTheOrigin) {
   publish_to("o1");
   origin.news();
