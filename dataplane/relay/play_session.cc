@@ -26,7 +26,8 @@ PlaySession::~PlaySession() {
 void PlaySession::start(MonotonicTime now) {
   now_ = now;
   wait_for_publisher(now);
-  if (over()) return;
+  // Whether the stream runs is told soon, and players of one that does need no seat.
+  if (no_seat_) wait_until_ = now + kSeatlessWait;
   watch();
 }
 
@@ -36,7 +37,7 @@ void PlaySession::wait_for_publisher(MonotonicTime now) {
   retry_at_.reset();
   patience_until_.reset();
   next_ping_ = now + kWaitPingInterval;
-  if (!take_seat()) return;
+  take_seat();
   if (context_.config.play_wait > Duration::zero()) wait_until_ = now + context_.config.play_wait;
   if (info_.incarnation.empty()) return;
   info_.origin = {};
@@ -44,24 +45,26 @@ void PlaySession::wait_for_publisher(MonotonicTime now) {
   change_state(routing::SessionInfo::State::kWaiting);
 }
 
-/// False = too many wait already; it is over.
-bool PlaySession::take_seat() {
+void PlaySession::take_seat() {
+  no_seat_.reset();
   admission::WaitingRoom* room = context_.config.waiting_room;
   const auto parts = parse_host_port(info_.client_address);
-  if (room == nullptr || !parts) return true;
+  if (room == nullptr || !parts) return;
   const auto address = IpAddress::parse(parts->host).value_or(IpAddress{});
   auto answer = room->enter(info_.stream, address);
   if (auto* seat = std::get_if<admission::WaitingRoom::Seat>(&answer)) {
     seat_ = std::move(*seat);
-    return true;
+  } else {
+    no_seat_ = std::get<admission::WaitingRefusal>(answer);
   }
+}
+
+void PlaySession::refuse_seatless() {
   static constexpr std::array<std::string_view, 3> kWhere{"for this stream", "of this address",
                                                           "here"};
   refuse(rtmp::status::kPlayStreamNotFound, "too many players wait for a publisher",
-         fmt::format(
-             "too many players wait: {}",
-             kWhere.at(static_cast<std::size_t>(std::get<admission::WaitingRefusal>(answer)))));
-  return false;
+         fmt::format("too many players wait: {}",
+                     kWhere.at(static_cast<std::size_t>(no_seat_.value()))));
 }
 
 void PlaySession::take_update(MonotonicTime now) {
@@ -71,6 +74,7 @@ void PlaySession::take_update(MonotonicTime now) {
     route_.reset();
     if (had_media()) return end_play("the stream has ended");
     if (state_ != State::kWaiting) wait_for_publisher(now);
+    if (no_seat_) refuse_seatless();
     return;
   }
   const bool new_epoch = !route_ || route_->epoch != route->epoch;
@@ -211,6 +215,7 @@ void PlaySession::on_timer(MonotonicTime now) {
   if (over()) return;
   if (state_ == State::kRetrying && now >= *retry_at_) return try_origin(now);
   if (state_ != State::kWaiting) return;
+  if (wait_until_ && now >= *wait_until_ && no_seat_) return refuse_seatless();
   if (wait_until_ && now >= *wait_until_)
     return refuse(rtmp::status::kPlayStreamNotFound, "nobody publishes the stream",
                   "nobody published the stream in time");

@@ -64,7 +64,9 @@ class PlaySession final : public StreamSession, private SpliceHandler {
   void try_origin(MonotonicTime now);
   void retry(std::string_view code, std::string_view text, MonotonicTime now);
   void wait_for_publisher(MonotonicTime now);
-  bool take_seat();
+  /// Of the waiting room, or notes why there is none.
+  void take_seat();
+  void refuse_seatless();
   void begin_splice();
   void drop_splice(CloseMode mode);
   void feed_splice(rtmp::Bytes bytes, MonotonicTime now);
@@ -83,7 +85,8 @@ class PlaySession final : public StreamSession, private SpliceHandler {
   std::optional<routing::Route> route_;
   State state_ = State::kWaiting;
   admission::WaitingRoom::Seat seat_;  ///< while it waits for a publisher
-  MonotonicTime now_{};                // of the present call, for the splice's callbacks
+  std::optional<admission::WaitingRefusal> no_seat_;
+  MonotonicTime now_{};  // of the present call, for the splice's callbacks
   MonotonicTime next_ping_{};
   std::optional<MonotonicTime> wait_until_;
   std::optional<MonotonicTime> retry_at_;

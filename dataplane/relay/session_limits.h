@@ -56,6 +56,8 @@ inline constexpr Duration kOriginCloseTimeout = std::chrono::milliseconds(300);
 // Player.
 /// Pings to a player that waits for a publisher.
 inline constexpr Duration kWaitPingInterval = std::chrono::seconds(30);
+/// How long a player that found the waiting room full waits to hear that its stream runs.
+inline constexpr Duration kSeatlessWait = std::chrono::seconds(1);
 inline constexpr Duration kPlayRetryFirst = std::chrono::milliseconds(100);
 inline constexpr Duration kPlayRetryMax = std::chrono::seconds(1);
 /// How long a player's failing leg is retried at its origin before it is refused, from the first

@@ -57,6 +57,8 @@ class FakeRouteResolver final : public routing::RouteResolver {
   void unplace(const StreamKey& stream);
   /// Tells new watchers the present route.
   void deliver();
+  /// As without a control plane: new watchers hear nothing.
+  void fall_silent() { silent_ = true; }
   void set_vhosts(VhostRules rules) { vhosts_ = std::move(rules); }
 
   const std::map<SessionId, Session>& sessions() const { return sessions_; }
@@ -86,6 +88,7 @@ class FakeRouteResolver final : public routing::RouteResolver {
   std::vector<IncarnationId> noted_;
   VhostRules vhosts_;
   std::uint64_t revision_ = 0;
+  bool silent_ = false;
 };
 
 }  // namespace weir::test

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "dataplane/admission/waiting_room.h"
+#include "dataplane/relay/session_limits.h"
 #include "tests/support/relay_harness.h"
 
 namespace weir::test {
@@ -45,6 +46,33 @@ TEST_F(PlayWaitingRoom, WithoutASeatAPlayerIsToldThatThereIsNoSuchStream) {
   EXPECT_THAT(client.news(), Contains("onStatus:NetStream.Play.StreamNotFound"));
   EXPECT_EQ(io.finished(), "too many players wait: for this stream");
   EXPECT_EQ(room.size(), 1U);
+}
+
+TEST_F(PlayWaitingRoom, APlayerOfAStreamThatRunsNeedsNone) {
+  room.set_limits({.per_stream = 1});
+  const auto other = room.enter(stream, *IpAddress::parse("198.51.100.1"));
+  resolver.place(stream, make_route("o1", 1, "pub"));
+  start();
+  play();
+  EXPECT_FALSE(finished());
+  EXPECT_EQ(resolver.only_session().info.origin, OriginId("o1"));
+  advance(2 * relay::kSeatlessWait);
+  EXPECT_FALSE(finished());
+  resolver.unplace(stream);
+  pump();
+  EXPECT_EQ(io.finished(), "too many players wait: for this stream");
+}
+
+TEST_F(PlayWaitingRoom, WithoutASeatNobodyWaitsLongForWordOfTheStream) {
+  room.set_limits({.in_all = 1});
+  const auto other = room.enter(stream, *IpAddress::parse("198.51.100.1"));
+  resolver.fall_silent();
+  start();
+  play();
+  advance(relay::kSeatlessWait / 2);
+  EXPECT_FALSE(finished());
+  advance(relay::kSeatlessWait / 2);
+  EXPECT_EQ(io.finished(), "too many players wait: here");
 }
 
 TEST_F(PlayWaitingRoom, APublisherNeedsNone) {
