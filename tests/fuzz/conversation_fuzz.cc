@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <sanitizer/allocator_interface.h>
@@ -21,6 +22,7 @@
 #include "common/base/cidr.h"
 #include "common/base/contract.h"
 #include "common/base/random.h"
+#include "dataplane/admission/waiting_room.h"
 #include "dataplane/protocol/amf/writer.h"
 #include "dataplane/protocol/rtmp/chunk_writer.h"
 #include "dataplane/protocol/rtmp/command.h"
@@ -115,6 +117,13 @@ class Story final : public weir::relay::SessionIo {
     const std::uint8_t choice = input_.byte();
     config_.play_wait = std::chrono::seconds(choice % 2 * 8);
     if (choice % 4 >= 2) config_.proxy_protocol_from = {*weir::Cidr::parse("192.0.2.0/24")};
+    if (choice % 8 >= 4) {
+      // Somebody else has the only seat.
+      room_.set_limits({.in_all = 1});
+      others_seat_ = std::get<weir::admission::WaitingRoom::Seat>(
+          room_.enter(*weir::parse_stream_key("live/cam"), {}));
+    }
+    config_.waiting_room = &room_;
     session_ = std::make_unique<weir::relay::RtmpSession>(
         *this, resolver_, random_, config_,
         weir::relay::SessionIdentity{.forwarder = weir::ForwarderId("f"),
@@ -131,6 +140,8 @@ class Story final : public weir::relay::SessionIo {
       check();
     }
     session_.reset();
+    others_seat_.leave();
+    WEIR_ASSERT(room_.size() == 0);
   }
 
   void send_view(Leg leg, Bytes bytes) override {
@@ -219,13 +230,16 @@ class Story final : public weir::relay::SessionIo {
     // Accepted players alone need no timer: their connections are the kernel's to watch.
     std::size_t live = 0;
     std::size_t watched = 0;
+    std::size_t waiting = 0;
     for (const auto& [id, session] : resolver_.sessions()) {
       if (session.ended) continue;
       ++live;
-      const bool playing = session.info.intent == weir::routing::Intent::kPlay &&
-                           session.info.state != weir::routing::SessionInfo::State::kWaiting;
-      watched += playing ? 1 : 0;
+      if (session.info.intent != weir::routing::Intent::kPlay) continue;
+      const bool waits = session.info.state == weir::routing::SessionInfo::State::kWaiting;
+      (waits ? waiting : watched) += 1;
     }
+    // A full room has nobody but the other one.
+    WEIR_ASSERT(room_.size() <= std::max<std::size_t>(waiting, 1));
     WEIR_ASSERT(live <= weir::relay::kStreamsMax);
     WEIR_ASSERT(kept_ <= (live == 0 ? 0 : weir::relay::kEarlyMediaBytesMax));
     const bool watches_only = live > 0 && live == watched;
@@ -501,6 +515,8 @@ class Story final : public weir::relay::SessionIo {
   FuzzInput input_;
   weir::test::FakeRouteResolver resolver_;
   weir::SeededRandom random_{7};
+  weir::admission::WaitingRoom room_;
+  weir::admission::WaitingRoom::Seat others_seat_;
   weir::relay::RtmpSessionConfig config_;
   MonotonicTime now_{std::chrono::hours(1)};
   std::optional<MonotonicTime> wake_;
