@@ -42,6 +42,9 @@ inline constexpr std::size_t kQueuedBytesMax = std::size_t{512} * 1024 * 1024;
 /// The bound is passed by at most this part of it (while a worker that holds more is asked to end
 /// its players first), and by what one event adds in each worker.
 inline constexpr std::size_t kShedSlackParts = 16;
+/// How often the other workers are asked to end theirs while nobody has ended anything since: what
+/// waits for origins may lawfully stay a little beyond the bound for seconds.
+inline constexpr milliseconds kOthersAskedEvery{100};
 inline constexpr std::size_t kEventAddsMax =
     kQueueHighMark + kReceiveBufferBytes + 2 * kQueueBlockBytes;
 /// Publishers are ended when what waits for origins alone is beyond the bound by this part of it.

@@ -25,7 +25,7 @@ void LoadShedder::relieve() {
   if (totals.queued_to_origins.load(std::memory_order_relaxed) > publishers_bound &&
       holds_its_share(context_.origin_blocks, totals.queued_to_origins))
     end_slowest(false, publishers_bound - slack);
-  if (totals.overloaded()) wake_others();
+  if (totals.overloaded()) ask_others();
 }
 
 /// Some worker always does.
@@ -39,6 +39,7 @@ bool LoadShedder::holds_its_share(const BlockPool& pool,
 void LoadShedder::end_slowest(bool to_clients, std::size_t goal) {
   const std::atomic<std::size_t>& held =
       to_clients ? context_.totals.queued_to_clients : context_.totals.queued_to_origins;
+  if (held.load(std::memory_order_relaxed) <= goal) return;
   std::vector<std::pair<std::size_t, SessionDriver*>> slow;
   for (SessionDriver* driver = context_.drivers; driver != nullptr; driver = driver->link.next) {
     const std::size_t bytes =
@@ -54,12 +55,23 @@ void LoadShedder::end_slowest(bool to_clients, std::size_t goal) {
     slow.pop_back();
     ++ended;
   }
+  if (ended == 0) return;
   bump(context_.stats.shed, ended);
-  if (ended > 0) tell(ended, to_clients ? "players" : "publishers");
+  context_.totals.shed.fetch_add(ended, std::memory_order_relaxed);
+  tell(ended, to_clients ? "players" : "publishers");
 }
 
-void LoadShedder::wake_others() {
-  for (const auto& wake : context_.totals.wake) wake();
+/// They ask in turn: without a pause all workers would do nothing else for as long as nobody may be
+/// ended. When somebody was, another worker may be the one that holds most now.
+void LoadShedder::ask_others() {
+  const std::uint64_t shed = context_.totals.shed.load(std::memory_order_relaxed);
+  const MonotonicTime now = context_.clock.now();
+  if (asked_ && shed == shed_when_asked_ && now - *asked_ < kOthersAskedEvery) return;
+  asked_ = now;
+  shed_when_asked_ = shed;
+  const auto& wake = context_.totals.wake;
+  for (std::size_t i = 0; i < wake.size(); ++i)
+    if (i != context_.number) wake[i]();
 }
 
 void LoadShedder::tell(std::size_t ended, const char* whom) {

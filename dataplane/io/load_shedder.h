@@ -8,6 +8,9 @@
 // is passed by little (limits.h). Threading: the worker's thread; other workers are only woken.
 // Lifetime: the context outlives it.
 
+#include <cstdint>
+#include <optional>
+
 #include "common/telemetry/log.h"
 #include "dataplane/io/worker_context.h"
 
@@ -25,12 +28,15 @@ class LoadShedder {
   /// `goal`.
   void end_slowest(bool to_clients, std::size_t goal);
   bool holds_its_share(const BlockPool& pool, const std::atomic<std::size_t>& all) const;
-  void wake_others();
+  void ask_others();
   void tell(std::size_t ended, const char* whom);
 
   WorkerContext& context_;
   const log::Logger log_{"worker"};
   log::Every told_{std::chrono::seconds{1}};
+  /// When the others were asked last, and what had been ended by then.
+  std::optional<MonotonicTime> asked_;
+  std::uint64_t shed_when_asked_ = 0;
 };
 
 }  // namespace weir::io

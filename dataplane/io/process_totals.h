@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -22,7 +23,8 @@ struct ProcessTotals {
   /// Bound of both together.
   std::size_t queued_bytes_max = kQueuedBytesMax;
   admission::AddressGate gate;
-  /// Each makes one worker take a turn; one per worker.
+  std::atomic<std::uint64_t> shed{0};  ///< sessions ended for want of room, by all workers
+  /// Each makes one worker take a turn; one per worker, at its WorkerContext::number.
   std::vector<std::function<void()>> wake;
 
   std::size_t queued_bytes() const {

@@ -39,6 +39,7 @@ struct Worker::State {
     context.admission_log = &admission_log;
     context.post_work = [this] { post_work(); };
     context.relieve = [this] { shedder.relieve(); };
+    context.number = totals.wake.size();
     totals.wake.emplace_back([this] { wake(); });
   }
 

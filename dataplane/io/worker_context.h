@@ -42,6 +42,7 @@ struct WorkerContext {
   const Clock& clock;
   ProcessTotals& totals;
   Poller& poller;
+  std::size_t number = 0;  ///< of this worker in totals.wake
   BlockPool client_blocks{totals.queued_to_clients};
   BlockPool origin_blocks{totals.queued_to_origins};
   TimerHeap timers;
