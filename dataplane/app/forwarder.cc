@@ -147,6 +147,7 @@ Result<void> Forwarder::open() {
   const auto& balancers = state.options.rtmp_session.proxy_protocol_from;
   limits.exempt.insert(limits.exempt.end(), balancers.begin(), balancers.end());
   state.totals.gate.set_limits(std::move(limits));
+  state.totals.connections_max = borne;
   state.totals.queued_bytes_max = state.options.queued_bytes_max;
   state.waiting_room.set_limits(waiting_limits(borne));
   state.options.rtmp_session.waiting_room = &state.waiting_room;
@@ -213,16 +214,14 @@ void Forwarder::State::wire_worker(WorkerSlot& slot, int listener) {
     if (end_label(reason) == "PROXY_HEADER" && slot.header_logged.allow(clock.now()))
       log.warning("{}", reason);
   });
-  slot.worker.listen(
-      listener, options.connections_max,
-      [this, &slot](relay::SessionIo& io, const io::ClientFacts& client) {
-        relay::SessionIdentity identity{.forwarder = ForwarderId(options.id),
-                                        .session = SessionId(slot.random.token(kSessionIdLength)),
-                                        .client_address = client.address,
-                                        .connected_at = client.accepted_at};
-        return std::make_unique<relay::RtmpSession>(io, *slot.logging, slot.random,
-                                                    options.rtmp_session, std::move(identity));
-      });
+  slot.worker.listen(listener, [this, &slot](relay::SessionIo& io, const io::ClientFacts& client) {
+    relay::SessionIdentity identity{.forwarder = ForwarderId(options.id),
+                                    .session = SessionId(slot.random.token(kSessionIdLength)),
+                                    .client_address = client.address,
+                                    .connected_at = client.accepted_at};
+    return std::make_unique<relay::RtmpSession>(io, *slot.logging, slot.random,
+                                                options.rtmp_session, std::move(identity));
+  });
 }
 
 Result<void> Forwarder::State::open_admin() {

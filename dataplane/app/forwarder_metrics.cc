@@ -77,8 +77,7 @@ void ForwarderMetrics::refresh_workers(const io::ProcessTotals& totals,
   const auto sum = [&](WorkerStats::Count WorkerStats::* member) { return total(workers, member); };
   raise("weir_forwarder_connections_total", "Client connections taken.",
         sum(&WorkerStats::accepted));
-  set("weir_forwarder_connections", "Client connections open.",
-      static_cast<double>(totals.connections.load(std::memory_order_relaxed)));
+  set("weir_forwarder_connections", "Client connections open.", sum(&WorkerStats::open_sessions));
   raise("weir_forwarder_connections_refused_total", "Client connections not taken.",
         sum(&WorkerStats::refused_full), {{"reason", "MAX_CONNECTIONS"}});
   raise("weir_forwarder_connections_refused_total", "Client connections not taken.",

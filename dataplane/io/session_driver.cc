@@ -41,6 +41,7 @@ SessionDriver::SessionDriver(WorkerContext& context, int client_fd,
       origin_(*this, Leg::kOrigin),
       ticket_(std::move(ticket)) {
   client_.fd = client_fd;
+  client_.counted = true;
   set_relay_options(client_fd, kClientUserTimeout);
   link.next = context_.drivers;
   if (link.next != nullptr) link.next->link.previous = this;
@@ -51,14 +52,16 @@ SessionDriver::SessionDriver(WorkerContext& context, int client_fd,
 SessionDriver::~SessionDriver() {
   context_.timers.cancel(*this);
   if (scheduled_) std::erase(context_.scheduled, this);
-  for_each_leg([this](LegSocket& leg) {
+  std::size_t counted = 0;
+  for_each_leg([&](LegSocket& leg) {
     if (leg.lookup != 0) context_.lookup->cancel(leg.lookup);
     if (leg.fd >= 0) close_with_reset(leg.fd);
+    if (leg.counted) ++counted;
   });
   (link.previous != nullptr ? link.previous->link.next : context_.drivers) = link.next;
   if (link.next != nullptr) link.next->link.previous = link.previous;
   drop(context_.stats.open_sessions);
-  context_.totals.connections.fetch_sub(1, std::memory_order_relaxed);
+  context_.totals.give_back_connections(counted);
 }
 
 bool SessionDriver::start(std::unique_ptr<relay::RelaySession> session) {

@@ -90,6 +90,8 @@ class SessionDriver final : public relay::SessionIo, private Timer {
     bool readable = false;                     ///< an edge was seen and not drained yet
     bool hung_up = false;                      ///< the peer's end is behind what can be read
     bool connecting = false;
+    /// Counted in ProcessTotals::connections; an origin's first leg is counted with the client.
+    bool counted = false;
     bool read_ended = false;                ///< FIN or error was told to the session
     bool write_broken = false;              ///< output is dropped; the end will be read
     bool answered = false;                  ///< something was sent since the last read
@@ -102,6 +104,7 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   /// Null: an origin leg that was never dialled.
   LegSocket* find(relay::Leg leg);
   LegSocket& socket_for_dial(relay::Leg leg);
+  bool has_descriptor_for(LegSocket& leg);
   Outbox& outbox(const LegSocket& leg);
   template <class F>
   void for_each_leg(F&& visit);

@@ -22,6 +22,10 @@ void SessionDriver::dial(Leg leg, std::string_view endpoint) {
   if (target.fd >= 0 || target.lookup != 0) close(leg, CloseMode::kAbort);
   target.candidates.reset();
   bump(context_.stats.dials);
+  if (!has_descriptor_for(target)) {
+    dial_failed(target, LegEnd::kNoResources);
+    return;
+  }
   const auto address = parse_host_port(endpoint);
   if (!address) {
     dial_failed(target, LegEnd::kUnreachable);
@@ -36,6 +40,12 @@ void SessionDriver::dial(Leg leg, std::string_view endpoint) {
                                            looked_up(target, std::move(found));
                                          });
   if (target.lookup == 0) dial_failed(target, LegEnd::kNoResources);
+}
+
+/// A client with many streams must not use up the descriptors that others' first legs count on.
+bool SessionDriver::has_descriptor_for(LegSocket& leg) {
+  if (leg.name != Leg::kOrigin && !leg.counted) leg.counted = context_.totals.take_connection();
+  return leg.name == Leg::kOrigin || leg.counted;
 }
 
 void SessionDriver::looked_up(LegSocket& leg, Result<HostLookup::Addresses> addresses) {

@@ -12,12 +12,8 @@
 
 namespace weir::io {
 
-TcpListener::TcpListener(WorkerContext& context, int fd, std::size_t connections_max,
-                         Accepted accepted)
-    : context_(context),
-      fd_(fd),
-      connections_max_(connections_max),
-      accepted_(std::move(accepted)) {}
+TcpListener::TcpListener(WorkerContext& context, int fd, Accepted accepted)
+    : context_(context), fd_(fd), accepted_(std::move(accepted)) {}
 
 TcpListener::~TcpListener() {
   context_.timers.cancel(*this);
@@ -57,16 +53,14 @@ void TcpListener::on_events(std::uint32_t) {
           return;
       }
     }
-    auto& open = context_.totals.connections;
-    if (open.fetch_add(1, std::memory_order_relaxed) >= connections_max_) {
-      open.fetch_sub(1, std::memory_order_relaxed);
+    if (!context_.totals.take_connection()) {
       bump(context_.stats.refused_full);
       close_with_reset(fd);
       continue;
     }
     auto ticket = admit(peer);
     if (!ticket) {
-      open.fetch_sub(1, std::memory_order_relaxed);
+      context_.totals.give_back_connections(1);
       close_with_reset(fd);
       continue;
     }

@@ -21,8 +21,8 @@ class TcpListener final : private PollTarget, private Timer {
   /// `accepted(fd, "address:port", ticket)` takes the descriptor.
   using Accepted = std::function<void(int, std::string, admission::AddressGate::Ticket)>;
 
-  /// `fd`: listening and non-blocking. `connections_max`: of the whole process.
-  TcpListener(WorkerContext& context, int fd, std::size_t connections_max, Accepted accepted);
+  /// `fd`: listening and non-blocking.
+  TcpListener(WorkerContext& context, int fd, Accepted accepted);
   ~TcpListener();
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
@@ -38,7 +38,6 @@ class TcpListener final : private PollTarget, private Timer {
 
   WorkerContext& context_;
   const int fd_;
-  const std::size_t connections_max_;
   const Accepted accepted_;
   const log::Logger log_{"listener"};
   log::Every errors_{std::chrono::seconds{1}};

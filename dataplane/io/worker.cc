@@ -99,11 +99,11 @@ void Worker::on_session_over(std::function<void(std::string_view)> over) {
   state_->context.session_over = std::move(over);
 }
 
-void Worker::listen(int fd, std::size_t connections_max, SessionFactory factory) {
+void Worker::listen(int fd, SessionFactory factory) {
   State& state = *state_;
   state.factory = std::move(factory);
   state.listener = std::make_unique<TcpListener>(
-      state.context, fd, connections_max,
+      state.context, fd,
       [&state](int client, std::string address, admission::AddressGate::Ticket ticket) {
         state.accepted(client, std::move(address), std::move(ticket));
       });

@@ -50,7 +50,7 @@ class Worker {
   /// Told, on the worker's thread, with the reason of each session that ends. Before run().
   void on_session_over(std::function<void(std::string_view)> over);
   /// Takes a listening, non-blocking descriptor.
-  void listen(int fd, std::size_t connections_max, SessionFactory factory);
+  void listen(int fd, SessionFactory factory);
   void run();
   /// Stops accepting and tells every session.
   void begin_drain();

@@ -34,7 +34,7 @@ TEST_F(DriverTest, OutOfDescriptorsTheListenerRestsAndComesBack) {
 
 class FullTest : public DriverTest {
  protected:
-  FullTest() { connections_max = 3; }
+  FullTest() { totals.connections_max = 3; }
 };
 
 TEST_F(FullTest, BeyondTheMostConnectionsAClientIsTurnedAwayAtOnce) {

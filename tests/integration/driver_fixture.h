@@ -230,7 +230,7 @@ class DriverTest : public ::testing::Test {
       const std::lock_guard lock(script.mutex);
       script.reasons.emplace_back(reason);
     });
-    taker.listen(fd, connections_max, [this](relay::SessionIo& io, const ClientFacts& client) {
+    taker.listen(fd, [this](relay::SessionIo& io, const ClientFacts& client) {
       last_address = client.address;
       return std::make_unique<ScriptedSession>(script, io);
     });
@@ -276,7 +276,6 @@ class DriverTest : public ::testing::Test {
   ShiftedClock clock;
   ProcessTotals totals;
   Script script;
-  std::size_t connections_max = 100'000;
   std::uint16_t port = 0;
   std::string last_address;
   std::size_t worker_count = 1;

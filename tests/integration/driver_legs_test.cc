@@ -72,5 +72,34 @@ TEST_F(DriverTest, TheEndOfOneOriginIsToldByItsLegAndLeavesTheOther) {
   EXPECT_EQ(one.receive(2), "on");
 }
 
+TEST_F(DriverTest, FurtherLegsCountLikeConnectionsUntilTheSessionEnds) {
+  totals.connections_max = 4;
+  const Origin origin;
+  script.origin = origin.endpoint();
+  script.start = [&](relay::SessionIo& io) {
+    for (std::size_t i = 1; i < 5; ++i) io.dial(relay::origin_leg(i), origin.endpoint());
+  };
+  script.bytes = [&](relay::SessionIo& io, Leg, Bytes) {
+    io.dial(relay::origin_leg(1), origin.endpoint());  // again: it has its place
+    io.dial(relay::origin_leg(4), origin.endpoint());
+  };
+  script.closed = [](relay::SessionIo& io, Leg leg, LegEnd) {
+    if (leg == Leg::kClient) io.finish("client closed");
+  };
+  start();
+  Peer client = Peer::connect(port);
+  ASSERT_TRUE(eventually([&] { return ends().size() == 1; }));
+  EXPECT_EQ(ends()[0], (std::pair{relay::origin_leg(4), LegEnd::kNoResources}));
+  EXPECT_EQ(totals.connections.load(), 4U);
+  Peer other = Peer::connect(port);
+  EXPECT_EQ(other.end(), ECONNRESET);
+  ASSERT_TRUE(client.send("x"));
+  ASSERT_TRUE(eventually([&] { return ends().size() == 2; }));
+  EXPECT_EQ(ends()[1], (std::pair{relay::origin_leg(4), LegEnd::kNoResources}));
+  EXPECT_EQ(totals.connections.load(), 4U);
+  client.close();
+  EXPECT_TRUE(eventually([&] { return totals.connections.load() == 0; }));
+}
+
 }  // namespace
 }  // namespace weir::io
