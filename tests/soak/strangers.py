@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'e2e'))
 
+from harness import watched  # noqa: E402
 from harness.processes import wait_for  # noqa: E402
 from harness.siege import Siege, unexpected  # noqa: E402
 
@@ -36,7 +37,7 @@ def main():
             resident.append(siege.resident_kib())
             print(f'round {number}: {sum(outcomes.values())} clients in {took:.0f} s, '
                   f'{outcomes["publisher", "done"]} published; held {siege.held()}, '
-                  f'RSS {resident[-1]} KiB', flush=True)
+                  f'RSS {resident[-1]} KiB, {watched.anonymous_kib(siege.pid)} of it anonymous', flush=True)
             for key, count in sorted(outcomes.items()):
                 print(f'    {key[0]:>12} {key[1]:<8} {count}')
             if bad := unexpected(outcomes):

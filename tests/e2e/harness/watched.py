@@ -12,6 +12,11 @@ def resident_kib(pid):
     return int(re.search(r'VmRSS:\s+(\d+)', Path(f'/proc/{pid}/status').read_text()).group(1))
 
 
+def anonymous_kib(pid):
+    """The part of it that no file backs: heap and stacks, not code."""
+    return int(re.search(r'RssAnon:\s+(\d+)', Path(f'/proc/{pid}/status').read_text()).group(1))
+
+
 def metric(text, name, **labels):
     """The sum of the series of that name that have the labels."""
     total = 0.0
