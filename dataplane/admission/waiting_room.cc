@@ -29,11 +29,19 @@ std::size_t WaitingRoom::AddressHash::operator()(const IpAddress& address) const
 
 std::variant<WaitingRoom::Seat, WaitingRefusal> WaitingRoom::enter(const StreamKey& stream,
                                                                    const IpAddress& address) {
+  auto answer = seat(stream, address);
+  if (const auto* refusal = std::get_if<WaitingRefusal>(&answer)) refused_(*refusal, address);
+  return answer;
+}
+
+std::variant<WaitingRoom::Seat, WaitingRefusal> WaitingRoom::seat(const StreamKey& stream,
+                                                                  const IpAddress& address) {
+  const bool exempt = contains(limits_.exempt, address);
   const IpAddress counted = address.is_v4() ? address : masked(address, kIpv6PrefixBits);
   const std::lock_guard lock(mutex_);
   if (limits_.in_all != 0 && waiting_ >= limits_.in_all) return WaitingRefusal::kProcess;
   if (full(streams_, stream, limits_.per_stream)) return WaitingRefusal::kStream;
-  if (full(addresses_, counted, limits_.per_address)) return WaitingRefusal::kAddress;
+  if (!exempt && full(addresses_, counted, limits_.per_address)) return WaitingRefusal::kAddress;
   const auto by_stream = streams_.try_emplace(stream).first;
   const auto by_address = addresses_.try_emplace(counted).first;
   ++by_stream->second;

@@ -26,6 +26,7 @@
 #include "dataplane/app/forwarder_metrics.h"
 #include "dataplane/app/logging_resolver.h"
 #include "dataplane/app/state_file.h"
+#include "dataplane/app/waiting_log.h"
 #include "dataplane/io/worker.h"
 #include "dataplane/io/worker_context.h"
 #include "dataplane/relay/rtmp_session.h"
@@ -95,6 +96,7 @@ struct Forwarder::State {
   metrics::Registry registry;
   io::ProcessTotals totals;
   admission::WaitingRoom waiting_room;
+  WaitingLog waiting_log{waiting_room, clock};
   StateFile state_file{options.state_dir};
   routing::ControlClient::Remembered remembered;
 
@@ -146,10 +148,10 @@ Result<void> Forwarder::open() {
   // Behind a balancer the clients that it names are counted, not the balancer.
   const auto& balancers = state.options.rtmp_session.proxy_protocol_from;
   limits.exempt.insert(limits.exempt.end(), balancers.begin(), balancers.end());
+  state.waiting_room.set_limits(waiting_limits(borne, limits.exempt));
   state.totals.gate.set_limits(std::move(limits));
   state.totals.connections_max = borne;
   state.totals.queued_bytes_max = state.options.queued_bytes_max;
-  state.waiting_room.set_limits(waiting_limits(borne));
   state.options.rtmp_session.waiting_room = &state.waiting_room;
   for (unsigned i = 0; i < state.options.workers; ++i)
     state.workers.push_back(std::make_unique<WorkerSlot>(state.clock, state.totals));

@@ -88,11 +88,12 @@ admission::AddressLimits complete(admission::AddressLimits limits, std::size_t c
   return limits;
 }
 
-admission::WaitingLimits waiting_limits(std::size_t connections_max) {
+admission::WaitingLimits waiting_limits(std::size_t connections_max, std::vector<Cidr> exempt) {
   return {.per_stream = admission::kWaitingPerStreamMax,
           .per_address = admission::kWaitingPerAddressMax,
           .in_all = static_cast<std::uint32_t>(
-              std::max<std::size_t>(connections_max / admission::kWaitingParts, 1))};
+              std::max<std::size_t>(connections_max / admission::kWaitingParts, 1)),
+          .exempt = std::move(exempt)};
 }
 
 std::size_t connections_borne(std::size_t configured, std::uint64_t descriptors) {

@@ -42,8 +42,8 @@ Result<ForwarderOptions> make_options(const config::v1::ForwarderConfig& config)
 /// The limits with those filled in that follow from the most connections there can be.
 admission::AddressLimits complete(admission::AddressLimits limits, std::size_t connections_max);
 
-/// How many players may wait for a publisher.
-admission::WaitingLimits waiting_limits(std::size_t connections_max);
+/// How many players may wait for a publisher. `exempt`: as for the addresses' other limits.
+admission::WaitingLimits waiting_limits(std::size_t connections_max, std::vector<Cidr> exempt);
 
 /// Most client connections that `descriptors` (0 = unknown) bear, a leg to an origin for each.
 std::size_t connections_borne(std::size_t configured, std::uint64_t descriptors);

@@ -1,6 +1,8 @@
 #include "dataplane/admission/waiting_room.h"
 
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -60,6 +62,36 @@ TEST_F(WaitingRoomTest, ARefusedPlayerTakesNoPlace) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(enter("live/b", "192.0.2.1"), WaitingRefusal::kAddress);
   EXPECT_EQ(room.size(), 1U);
   EXPECT_FALSE(enter("live/b", "192.0.2.2"));
+}
+
+TEST_F(WaitingRoomTest, AnExemptAddressIsLimitedOnlyByStreamAndInAll) {
+  room.set_limits({.per_stream = 2,
+                   .per_address = 1,
+                   .in_all = 4,
+                   .exempt = {*Cidr::parse("192.0.2.0/24"), *Cidr::parse("2001:db8::/32")}});
+  EXPECT_FALSE(enter("live/a", "192.0.2.1"));
+  EXPECT_FALSE(enter("live/a", "192.0.2.1"));
+  EXPECT_EQ(enter("live/a", "192.0.2.1"), WaitingRefusal::kStream);
+  EXPECT_FALSE(enter("live/b", "192.0.2.1"));
+  EXPECT_FALSE(enter("live/b", "2001:db8::1"));
+  EXPECT_EQ(enter("live/c", "192.0.2.1"), WaitingRefusal::kProcess);
+  seats.clear();
+  EXPECT_EQ(room.size(), 0U);
+  EXPECT_FALSE(enter("live/a", "198.51.100.1"));
+  EXPECT_EQ(enter("live/a", "198.51.100.1"), WaitingRefusal::kAddress);
+}
+
+TEST_F(WaitingRoomTest, EachRefusalIsToldWithTheAddress) {
+  std::vector<std::pair<WaitingRefusal, std::string>> told;
+  room.on_refusal([&](WaitingRefusal why, const IpAddress& address) {
+    told.emplace_back(why, address.str());
+    EXPECT_EQ(room.size(), 1U);  // it may be asked
+  });
+  room.set_limits({.per_address = 1});
+  EXPECT_FALSE(enter("live/a", "2001:db8::1"));
+  EXPECT_TRUE(told.empty());
+  EXPECT_EQ(enter("live/b", "2001:db8::2"), WaitingRefusal::kAddress);
+  EXPECT_EQ(told, (std::vector{std::pair{WaitingRefusal::kAddress, std::string("2001:db8::2")}}));
 }
 
 TEST_F(WaitingRoomTest, ASeatThatMovesIsGivenBackOnce) {

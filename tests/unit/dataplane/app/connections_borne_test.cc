@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "common/base/cidr.h"
 #include "dataplane/app/forwarder_options.h"
 
 namespace weir::forwarder {
@@ -26,6 +27,13 @@ TEST(ConnectionsBorne, NoAddressMayTakeThemAllUnlessThatIsConfigured) {
   EXPECT_EQ(complete({}, 1).concurrent, 1U);
   EXPECT_EQ(complete({.concurrent = 10'000}, 10'000).concurrent, 10'000U);
   EXPECT_EQ(complete({}, 10'000).large_share, 3'750U);
+}
+
+TEST(ConnectionsBorne, WhoIsExemptIsSoInTheWaitingRoomToo) {
+  const auto limits = waiting_limits(10'000, {*Cidr::parse("192.0.2.0/24")});
+  EXPECT_EQ(limits.in_all, 5'000U);
+  ASSERT_EQ(limits.exempt.size(), 1U);
+  EXPECT_TRUE(contains(limits.exempt, *IpAddress::parse("192.0.2.7")));
 }
 
 }  // namespace
