@@ -1,13 +1,10 @@
 #include "dataplane/io/timer_heap.h"
 
-#include <algorithm>
-#include <utility>
-
 namespace weir::io {
 
 void TimerHeap::set(Timer& timer, std::optional<MonotonicTime> due) {
   // It was about to run: the new time counts.
-  if (!expired_.empty()) std::ranges::replace(expired_, &timer, static_cast<Timer*>(nullptr));
+  if (timer.expired_) withdraw(timer);
   if (!due) {
     // The entry stays: the session will set a timer again soon, and an early wake-up costs little.
     timer.due_ = MonotonicTime::max();
@@ -24,9 +21,9 @@ void TimerHeap::set(Timer& timer, std::optional<MonotonicTime> due) {
 
 void TimerHeap::cancel(Timer& timer) {
   timer.due_ = MonotonicTime::max();
-  if (timer.slot_ != Timer::kNone) remove(timer.slot_);
   // run() may be about to call it.
-  std::ranges::replace(expired_, &timer, static_cast<Timer*>(nullptr));
+  if (timer.expired_) return withdraw(timer);
+  if (timer.slot_ != Timer::kNone) remove(timer.slot_);
 }
 
 std::optional<MonotonicTime> TimerHeap::next() const {
@@ -44,12 +41,24 @@ void TimerHeap::run(MonotonicTime now) {
     remove(0);
     if (timer->due_ == MonotonicTime::max()) continue;
     timer->due_ = MonotonicTime::max();
+    timer->expired_ = true;
+    timer->slot_ = static_cast<std::uint32_t>(expired_.size());
     expired_.push_back(timer);
   }
   for (std::size_t i = 0; i < expired_.size(); ++i) {
-    if (Timer* timer = std::exchange(expired_[i], nullptr)) timer->on_timer(now);
+    Timer* timer = expired_[i];
+    if (timer == nullptr) continue;
+    withdraw(*timer);
+    timer->on_timer(now);
   }
   expired_.clear();
+}
+
+/// From those that are about to run.
+void TimerHeap::withdraw(Timer& timer) {
+  expired_[timer.slot_] = nullptr;
+  timer.slot_ = Timer::kNone;
+  timer.expired_ = false;
 }
 
 void TimerHeap::put(std::size_t slot, Entry entry) {

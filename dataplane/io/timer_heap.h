@@ -25,7 +25,8 @@ class Timer {
  private:
   friend class TimerHeap;
   static constexpr std::uint32_t kNone = UINT32_MAX;
-  std::uint32_t slot_ = kNone;
+  std::uint32_t slot_ = kNone;                ///< in the heap, or among those that are about to run
+  bool expired_ = false;                      ///< which of them
   MonotonicTime due_ = MonotonicTime::max();  ///< max = unset
 };
 
@@ -48,6 +49,7 @@ class TimerHeap {
   void sift_up(std::size_t slot, Entry entry);
   void sift_down(std::size_t slot, Entry entry);
   void remove(std::size_t slot);
+  void withdraw(Timer& timer);
 
   std::vector<Entry> heap_;
   std::vector<Timer*> expired_;

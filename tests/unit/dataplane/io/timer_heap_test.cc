@@ -97,6 +97,24 @@ TEST(TimerHeapTest, ATimerSetToThePastFromWithinRunsInTheNextTurn) {
   EXPECT_EQ(timer.fired.size(), 2U);
 }
 
+/// Each of them cost a walk over all once, which took minutes here.
+TEST(TimerHeapTest, ManyThatAreDueTogetherAndAreSetAgainCostNoWalkEach) {
+  TimerHeap heap;
+  std::vector<Probe> timers(100'000);
+  for (Probe& timer : timers) {
+    heap.set(timer, kStart);
+    timer.then = [&heap, &timer] { heap.set(timer, kStart + milliseconds{1}); };
+  }
+  const auto before = std::chrono::steady_clock::now();
+  heap.run(kStart);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));
+  EXPECT_EQ(heap.size(), timers.size());
+  for (Probe& timer : timers) {
+    ASSERT_EQ(timer.fired.size(), 1U);
+    heap.cancel(timer);
+  }
+}
+
 TEST(TimerHeapTest, AgreesWithAnOrderedMapOverRandomOperations) {
   SeededRandom random(11);
   TimerHeap heap;
