@@ -256,6 +256,8 @@ bool SessionDriver::client_is(std::string_view address) {
   ticket_ = std::move(answer.ticket);
   if (!answer.refusal) return true;
   context_.admission_log->refused(*answer.refusal, *client, now);
+  // Counted as that: a refusal is not one more failed identification, of nobody's address.
+  stopping_ = true;
   return false;
 }
 

@@ -166,6 +166,7 @@ TEST_F(AddressTest, BehindABalancerTheClientIsCountedAndNotTheBalancer) {
   EXPECT_TRUE(proxied("[2001:db8::2]:1002"));
   EXPECT_FALSE(proxied("[2001:db8::3]:1002"));
   EXPECT_EQ(sum(&WorkerStats::refused_concurrent), 2U);
+  EXPECT_EQ(sum(&WorkerStats::failed_identifications), 0U);
 }
 
 }  // namespace
