@@ -36,6 +36,12 @@ struct HostLookup::Pending {
   Callback<void(Result<Addresses>)> found;
 };
 
+struct HostLookup::Kept {
+  Kept(boost::asio::io_context& io, Addresses found) : addresses(std::move(found)), until(io) {}
+  Addresses addresses;
+  boost::asio::steady_timer until;
+};
+
 /// What the threads know; outlives the lookup while one of them waits for a name server.
 struct HostLookup::Shared {
   std::mutex mutex;
@@ -77,24 +83,41 @@ HostLookup::~HostLookup() {
 
 std::uint64_t HostLookup::start(const std::string& host, std::uint16_t port,
                                 Callback<void(Result<Addresses>)> found) {
-  if (pending_.size() >= kLookupsMax) return 0;
-  auto name = names_.find(host);
-  if (name == names_.end()) {
-    // Those that nobody waits for any more count too.
-    if (names_.size() >= kLookupsMax || !enqueue(host)) return 0;
-    name = names_.try_emplace(host).first;
-  }
+  const auto kept = kept_.find(host);
+  // Names that nobody waits for any more count too.
+  if (kept == kept_.end() && !names_.contains(host) &&
+      (names_.size() >= kLookupsMax || !enqueue(host)))
+    return 0;
   const std::uint64_t id = ++last_;
-  std::erase_if(name->second, [this](std::uint64_t old) { return !pending_.contains(old); });
-  name->second.push_back(id);
   auto pending = std::make_unique<Pending>(io_, port, std::move(found));
-  pending->deadline.expires_after(kLookupWithin);
-  pending->deadline.async_wait([this, id](const boost::system::error_code& error) {
-    if (!error)
-      finish(id, make_error(boost::system::errc::timed_out, "host lookup", Side::kOrigin, true));
-  });
+  if (kept != kept_.end()) {
+    // What is known is told in a later turn, too.
+    pending->deadline.expires_after(milliseconds{0});
+    pending->deadline.async_wait(
+        [this, id, addresses = kept->second->addresses](const boost::system::error_code& error) {
+          if (!error) finish(id, addresses);
+        });
+  } else {
+    wait_for(host, id);
+    pending->deadline.expires_after(kLookupWithin);
+    pending->deadline.async_wait([this, id](const boost::system::error_code& error) {
+      if (!error)
+        finish(id, make_error(boost::system::errc::timed_out, "host lookup", Side::kOrigin, true));
+    });
+  }
   pending_.emplace(id, std::move(pending));
   return id;
+}
+
+/// Dials that are cancelled and begun anew must not make the list of a silent name longer and
+/// longer, nor cost a walk over it each.
+void HostLookup::wait_for(const std::string& host, std::uint64_t lookup) {
+  Waiting& waiting = names_[host];
+  if (waiting.lookups.size() >= waiting.tidied_at) {
+    std::erase_if(waiting.lookups, [this](std::uint64_t old) { return !pending_.contains(old); });
+    waiting.tidied_at = std::max(waiting.tidied_at, waiting.lookups.size() * 2);
+  }
+  waiting.lookups.push_back(lookup);
 }
 
 /// False = no thread can be had for it.
@@ -121,7 +144,18 @@ void HostLookup::cancel(std::uint64_t lookup) {
 void HostLookup::resolved(const std::string& host, const Result<Addresses>& result) {
   const auto name = names_.extract(host);
   if (name.empty()) return;
-  for (const std::uint64_t lookup : name.mapped()) finish(lookup, result);
+  if (result) keep(host, *result);
+  for (const std::uint64_t lookup : name.mapped().lookups) finish(lookup, result);
+}
+
+void HostLookup::keep(const std::string& host, const Addresses& addresses) {
+  if (kept_.size() >= kLookupsMax) return;
+  auto kept = std::make_unique<Kept>(io_, addresses);
+  kept->until.expires_after(kLookupKeptFor);
+  kept->until.async_wait([this, host](const boost::system::error_code& error) {
+    if (!error) kept_.erase(host);
+  });
+  kept_.insert_or_assign(host, std::move(kept));
 }
 
 void HostLookup::finish(std::uint64_t lookup, Result<Addresses> result) {

@@ -3,9 +3,10 @@
 //
 // Purpose: the system's resolver blocks, for many seconds when a name server is silent. Names are
 // looked up on a few threads, each name once at a time, so that one slow name delays only those who
-// want it, and every lookup has a deadline. Threading: the worker's thread; its own threads only
-// resolve, and post what they found. Lifetime: the io_context outlives it; a driver cancels its
-// lookup before it goes. A thread that still waits for a name server is left to end by itself.
+// want it, and every lookup has a deadline. What was found serves for a moment. Threading: the
+// worker's thread; its own threads only resolve, and post what they found. Lifetime: the io_context
+// outlives it; a driver cancels its lookup before it goes. A thread that still waits for a name
+// server is left to end by itself.
 
 #include <cstdint>
 #include <functional>
@@ -34,7 +35,7 @@ class HostLookup {
   HostLookup(const HostLookup&) = delete;
   HostLookup& operator=(const HostLookup&) = delete;
 
-  /// 0 = too many under way. `found` runs later, on this thread.
+  /// 0 = too many names under way. `found` runs later, on this thread.
   std::uint64_t start(const std::string& host, std::uint16_t port,
                       Callback<void(Result<Addresses>)> found);
   void cancel(std::uint64_t lookup);
@@ -44,6 +45,14 @@ class HostLookup {
  private:
   struct Pending;
   struct Shared;
+  struct Kept;
+  /// Who waits for a name; some may have been cancelled.
+  struct Waiting {
+    std::vector<std::uint64_t> lookups;
+    std::size_t tidied_at = 64;
+  };
+  void wait_for(const std::string& host, std::uint64_t lookup);
+  void keep(const std::string& host, const Addresses& addresses);
   bool enqueue(const std::string& host);
   void resolved(const std::string& host, const Result<Addresses>& result);
   void finish(std::uint64_t lookup, Result<Addresses> result);
@@ -51,8 +60,8 @@ class HostLookup {
   boost::asio::io_context& io_;
   std::shared_ptr<Shared> shared_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Pending>> pending_;
-  /// Names being looked up, and who waits for each.
-  std::unordered_map<std::string, std::vector<std::uint64_t>> names_;
+  std::unordered_map<std::string, Waiting> names_;  ///< being looked up
+  std::unordered_map<std::string, std::unique_ptr<Kept>> kept_;
   std::uint64_t last_ = 0;
 };
 

@@ -73,8 +73,11 @@ inline constexpr std::size_t kLingeringMax = 10'000;
 
 /// After "too many open files" the listener rests this long.
 inline constexpr milliseconds kAcceptPause{100};
-/// Host names being looked up per worker; origins usually give addresses.
+/// Host names being looked up per worker, whoever waits for them, and as many answers that are
+/// kept; origins usually give addresses.
 inline constexpr std::size_t kLookupsMax = 64;
+/// Dials after the first find its answer for this long: an origin's sessions come in crowds.
+inline constexpr milliseconds kLookupKeptFor{1'000};
 inline constexpr milliseconds kLookupWithin{1'000};
 /// Names looked up at once per worker; the system's resolver blocks a thread for each. A name that
 /// is slow holds one of them, however many dials want it.

@@ -1,5 +1,6 @@
 #include "dataplane/io/host_lookup.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -90,6 +91,38 @@ TEST_F(HostLookupTest, ASlowNameDelaysOnlyThoseWhoWantIt) {
   run(21);
   const std::lock_guard lock(names->mutex);
   EXPECT_EQ(names->asked["slow"], 1);  // one thread, however many wait
+}
+
+TEST_F(HostLookupTest, AnyNumberMayWaitForOneName) {
+  const std::size_t many = kLookupsMax * 10;
+  for (std::size_t i = 0; i < many; ++i) ASSERT_NE(start("slow"), 0U) << i;
+  // Those that give up and come back leave nothing behind that others would wait for.
+  for (std::size_t i = 0; i < many; ++i) lookup.cancel(start("slow"));
+  EXPECT_NE(start("slow"), 0U);
+  let_slow_answer();
+  run(many + 1);
+  EXPECT_EQ(std::ranges::count(told, "slow: 192.0.2.1:1935 [::1]:1935"),
+            static_cast<std::ptrdiff_t>(many + 1));
+}
+
+TEST_F(HostLookupTest, AnAnswerServesForAMomentAndIsToldInALaterTurn) {
+  start("origin");
+  run(1);
+  for (int i = 0; i < 10; ++i) start("origin");
+  lookup.cancel(start("origin"));
+  EXPECT_EQ(told.size(), 1U);
+  run(11);
+  EXPECT_EQ(told.back(), "origin: 192.0.2.1:1935 [::1]:1935");
+  const auto asked = [this] {
+    const std::lock_guard lock(names->mutex);
+    return names->asked["origin"];
+  };
+  EXPECT_EQ(asked(), 1);
+  io.poll();
+  io.run_one_for(kLookupKeptFor * 10);  // nothing is left but the end of the answer
+  start("origin");
+  run(12);
+  EXPECT_EQ(asked(), 2);
 }
 
 TEST_F(HostLookupTest, EveryLookupHasADeadline) {
