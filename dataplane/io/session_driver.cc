@@ -242,6 +242,7 @@ void SessionDriver::close(Leg leg, CloseMode mode) {
 
 void SessionDriver::wake_at(std::optional<MonotonicTime> when) {
   if (finishing_) return;
+  wakes_ = when.value_or(MonotonicTime::max());
   context_.timers.set(*this, when);
   if (when && *when < context_.armed_for) context_.post_work();
 }

@@ -142,6 +142,7 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   LegSocket origin_;
   std::unique_ptr<FurtherLegs> further_;
   MonotonicTime congested_since_ = MonotonicTime::max();  ///< max = no leg is
+  MonotonicTime wakes_ = MonotonicTime::max();            ///< the session's next deadline
   std::size_t kept_ = 0;                                  ///< by the session, for want of an origin
   admission::AddressGate::Ticket ticket_;
   bool identified_ = false;

@@ -68,8 +68,7 @@ bool SessionDriver::try_next_address(LegSocket& leg) {
     tried = true;
     const SocketAddress address = leg.candidates->take();
     if (connect_to(leg, address)) {
-      if (!leg.candidates->empty())
-        leg.candidates->wait_until(context_.clock.now() + kNextAddressAfter);
+      if (!leg.candidates->empty()) leg.candidates->wait(wakes_);
       return true;
     }
   }
