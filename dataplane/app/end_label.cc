@@ -33,6 +33,8 @@ constexpr auto kLabels = std::to_array<std::pair<std::string_view, std::string_v
     {"client sent too many commands before publish or play", "CLIENT_LIMIT"},
     {"client sent too much before publish or play", "CLIENT_LIMIT"},
     {"client sent too much before the origin accepted", "CLIENT_LIMIT"},
+    {"client sent too much in connect", "CLIENT_LIMIT"},
+    {"client sent too much behind the stream name", "CLIENT_LIMIT"},
     {"client address has too many", "ADDRESS_LIMIT"},
     {"bad stream name", "BAD_STREAM_NAME"},
     {"rejected", "BAD_STREAM_NAME"},

@@ -3,7 +3,7 @@
 // connection, once for each of its streams.
 //
 // Threading: plain values. Lifetime: self-contained; connect is bounded by
-// kBytesBeforeIdentificationMax, a request by kCommandBytesMax of the codec.
+// kConnectArgumentsBytesMax, a request by kRequestArgumentsBytesMax and the bounds of names.
 
 #include <cstdint>
 #include <optional>

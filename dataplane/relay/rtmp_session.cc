@@ -62,6 +62,7 @@ void RtmpSession::on_client_bytes(rtmp::Bytes bytes) {
   client_.control().received(bytes.size(), *this);
   while (!splice_ && !failure_ && !bytes.empty())
     on_client_event(client_.next(bytes, context_.random, now_));
+  client_.release_message();
   if (splice_ && !failure_ && !bytes.empty() && !splice_->feed(bytes, *this))
     failure_ =
         std::make_unique<std::string>(fmt::format("client: {}", rtmp::to_text(splice_->error())));
@@ -129,19 +130,26 @@ void RtmpSession::on_request(StreamRequest request) {
   }
   if (const std::string_view text = objection(request); !text.empty())
     return refuse(publish ? rtmp::status::kPublishBadName : rtmp::status::kPlayFailed, text);
+  if (request.more_arguments.size() > kRequestArgumentsBytesMax) {
+    refuse(publish ? rtmp::status::kPublishBadName : rtmp::status::kPlayFailed,
+           "too much behind the stream name");
+    return fail_alone("client sent too much behind the stream name");
+  }
   auto key = stream_key_from_rtmp(std::string(client_.connect().tc_url()),
                                   std::string(client_.connect().app()), request.name,
                                   context_.resolver.vhosts());
   if (!key) {
     refuse(publish ? rtmp::status::kPublishBadName : rtmp::status::kPlayStreamNotFound,
            key.error().message);
-    if (live_streams() == 0)
-      failure_ =
-          std::make_unique<std::string>(fmt::format("bad stream name: {}", key.error().message));
-    return;
+    return fail_alone(fmt::format("bad stream name: {}", key.error().message));
   }
   if (!std::exchange(identified_, true)) context_.io.identified();
   open_stream(std::move(request), std::move(*key));
+}
+
+/// A request was refused for what it says: without another stream the connection has no use.
+void RtmpSession::fail_alone(std::string reason) {
+  if (live_streams() == 0) failure_ = std::make_unique<std::string>(std::move(reason));
 }
 
 void RtmpSession::open_stream(StreamRequest request, StreamKey key) {

@@ -60,6 +60,7 @@ class RtmpSession final : public RelaySession, private MessageSink, private Spli
   void on_client_event(ClientEvent event);
   void on_request(StreamRequest request);
   std::string_view objection(const StreamRequest& request) const;
+  void fail_alone(std::string reason);
   void open_stream(StreamRequest request, StreamKey key);
   void start_streams();
   void on_stream_command(const rtmp::Command& command, std::uint32_t stream_id);

@@ -210,6 +210,11 @@ ClientEvent ServerConversation::on_connect(const Command& command, MonotonicTime
                                            "connect without an object"));
     return fail("client sent connect without an object");
   }
+  if (command.arguments.size() > kConnectArgumentsBytesMax) {
+    sink_.send_command(rtmp::connect_error(command.transaction, rtmp::status::kConnectRejected,
+                                           "connect is too long"));
+    return fail("client sent too much in connect");
+  }
   connect_.arguments.assign(command.arguments.begin(), command.arguments.end());
 
   // The order of SRS. SetChunkSize stands before the first message of more than 128 bytes, because

@@ -49,6 +49,10 @@ class ServerConversation {
   void start(MonotonicTime now);
   /// Consumes from `input` up to the next event.
   ClientEvent next(rtmp::Bytes& input, Random& random, MonotonicTime now);
+  /// What next() returned has been used: silent clients must not make us keep it.
+  void release_message() {
+    if (assembler_) assembler_->release_message();
+  }
   /// One message of the client that a splice has taken out of the media.
   ClientEvent handle(const rtmp::Message& message, MonotonicTime now);
 

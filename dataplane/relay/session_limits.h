@@ -21,6 +21,11 @@ inline constexpr std::size_t kBytesBeforeIdentificationMax = 64UL * 1024;
 /// Names of releaseStream and FCPublish kept until their publish comes.
 inline constexpr std::size_t kPreparedNamesMax = 16;
 inline constexpr std::size_t kClientAgentBytesMax = 128;
+/// connect is kept for as long as the connection. OBS and browsers' bridges send less than 1 KiB.
+inline constexpr std::size_t kConnectArgumentsBytesMax = 16UL * 1024;
+/// What stands behind the name of publish or play is kept until the first media: a type, or three
+/// numbers.
+inline constexpr std::size_t kRequestArgumentsBytesMax = 1024;
 
 // Streams of one connection. OBS publishes a handful of renditions at once (multitrack); each costs
 // an origin leg and a client session.

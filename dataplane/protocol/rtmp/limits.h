@@ -25,8 +25,8 @@ inline constexpr std::uint32_t kControlBytesMax = 256;
 inline constexpr std::uint32_t kCommandBytesMax = 256 * 1024;
 /// Audio, video, aggregate: a 4K key frame exceeds 1 MiB.
 inline constexpr std::uint32_t kMediaBytesMax = 10 * 1024 * 1024;
-/// Bytes of unfinished messages that one connection may make us hold.
-inline constexpr std::size_t kCollectedBytesMax = 512 * 1024;
+/// Bytes of unfinished messages that one connection may make us hold: a command and small ones.
+inline constexpr std::size_t kCollectedBytesMax = kCommandBytesMax + 64 * 1024;
 
 /// First bytes of each message kept for its description: enough for every E-RTMP tag header up to
 /// the FourCC, and for SetChunkSize and Abort.

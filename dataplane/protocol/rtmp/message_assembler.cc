@@ -30,8 +30,7 @@ std::vector<std::uint8_t> MessageCollector::take(std::uint8_t slot) {
 }
 
 std::optional<Message> MessageAssembler::next(Bytes& input) {
-  // The last collected message has been used; a large one must not stay.
-  std::vector<std::uint8_t>().swap(complete_);
+  release_message();
   while (error_ == ChunkError::kNone) {
     const ChunkEvent event = decoder_.next(input);
     if (event.kind == ChunkEvent::Kind::kNeedMore) return std::nullopt;

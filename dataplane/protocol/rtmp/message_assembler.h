@@ -50,6 +50,8 @@ class MessageAssembler {
   /// Consumes from `input` up to the end of the next message. nullopt: more is needed, or error()
   /// is set. SetChunkSize and Abort have already taken effect when they are returned.
   std::optional<Message> next(Bytes& input);
+  /// The last message has been used: its memory need not wait for the next one.
+  void release_message() { std::vector<std::uint8_t>().swap(complete_); }
 
   ChunkError error() const { return error_; }
   std::uint32_t chunk_size() const { return decoder_.chunk_size(); }

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "dataplane/relay/session_limits.h"
 #include "tests/support/relay_harness.h"
@@ -99,6 +100,88 @@ TEST_F(ServerConversation, NoConnectIsClosedAfterFiveSeconds) {
   start();
   advance(5s);
   EXPECT_THAT(*io.finished(), HasSubstr("connect"));
+}
+
+/// Bytes that the process has on its heap.
+std::size_t heap_bytes() {
+  const auto heap = mallinfo2();
+  return heap.uordblks + heap.hblkhd;
+}
+
+TEST_F(ServerConversation, ALongConnectIsRefused) {
+  for (const bool too_long : {false, true}) {
+    RelayHarness other;
+    other.start();
+    std::vector<std::uint8_t> payload;
+    amf::Writer writer(payload);
+    writer.string("connect").number(1).begin_object().property("app", "live");
+    for (int i = 0; i < 2; ++i)
+      writer.property("padding" + std::to_string(i), std::string(too_long ? 8'190 : 8'000, 'x'));
+    writer.end_object();
+    other.client.command(payload);
+    other.pump();
+    EXPECT_EQ(other.finished(), too_long);
+    EXPECT_NE(other.client.find(too_long ? "_error" : "_result"), nullptr);
+    if (too_long) EXPECT_EQ(other.io.finished(), "client sent too much in connect");
+  }
+}
+
+TEST_F(ServerConversation, MuchBehindTheStreamNameIsRefused) {
+  for (const std::string name : {"publish", "play"}) {
+    RelayHarness other;
+    other.start();
+    other.connect();
+    other.client.call("createStream", 2);
+    other.client.call(name, 3, {"cam", std::string(relay::kRequestArgumentsBytesMax, 'x')}, 1);
+    other.pump();
+    EXPECT_TRUE(other.resolver.sessions().empty());
+    EXPECT_EQ(other.client.count(name == "play" ? "onStatus:NetStream.Play.Failed"
+                                                : "onStatus:NetStream.Publish.BadName"),
+              1U);
+    EXPECT_EQ(other.io.finished(), "client sent too much behind the stream name");
+  }
+}
+
+TEST_F(ServerConversation, MuchBehindTheNameOfOneStreamLeavesTheOthers) {
+  publish_to("o1");
+  client.call("createStream", 2);
+  client.call("publish", 3, {"lo", std::string(relay::kRequestArgumentsBytesMax, 'x')}, 2);
+  pump();
+  EXPECT_EQ(client.count("onStatus:NetStream.Publish.BadName"), 1U);
+  EXPECT_FALSE(finished());
+}
+
+TEST_F(ServerConversation, ALongCommandIsNotKeptWhileAPlayerWaits) {
+  start();
+  play();
+  client.chunk_size(65'536);
+  client.call("pause", 4, {}, 1);
+  pump();
+  client.call("pause", 5, std::vector<std::string>(40, std::string(6'000, 'x')), 1);
+  const rtmp::Bytes command(client.out);
+  ASSERT_GT(command.size(), 240'000U);
+  const std::size_t before = heap_bytes();
+  session->on_bytes(relay::Leg::kClient, now, command.first(command.size() / 2));
+  session->on_bytes(relay::Leg::kClient, now, command.subspan(command.size() / 2));
+  EXPECT_LT(heap_bytes(), before + 64UL * 1024);
+  EXPECT_FALSE(finished());
+  client.out.clear();
+}
+
+TEST_F(ServerConversation, UnfinishedCommandsAreLittleMoreThanTheLongestOne) {
+  start();
+  play();
+  client.chunk_size(65'536);
+  std::vector<std::uint8_t> all;
+  std::swap(all, client.out);
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    client.command(std::vector<std::uint8_t>(rtmp::kCommandBytesMax, 0), 0, 10 + i);
+    all.insert(all.end(), client.out.begin(), client.out.begin() + 3 * 65'536);
+    client.out.clear();
+  }
+  session->on_bytes(relay::Leg::kClient, now, all);
+  ASSERT_TRUE(finished());
+  EXPECT_THAT(*io.finished(), HasSubstr("client: "));
 }
 
 TEST_F(ServerConversation, HttpIsAnsweredAsHttp) {
