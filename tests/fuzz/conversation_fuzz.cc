@@ -241,6 +241,7 @@ class Story final : public weir::relay::SessionIo {
     // A full room has nobody but the other one.
     WEIR_ASSERT(room_.size() <= std::max<std::size_t>(waiting, 1));
     WEIR_ASSERT(live <= weir::relay::kStreamsMax);
+    WEIR_ASSERT(resolver_.watchers() == live);  // else one was never started
     WEIR_ASSERT(kept_ <= (live == 0 ? 0 : weir::relay::kEarlyMediaBytesMax));
     const bool watches_only = live > 0 && live == watched;
     WEIR_ASSERT(watches_only || (wake_ && *wake_ <= now_ + kWaitMax));
