@@ -262,10 +262,12 @@ bool SessionDriver::client_is(std::string_view address) {
   return false;
 }
 
-void SessionDriver::keeps(std::size_t bytes) {
+void SessionDriver::keeps(std::size_t bytes, relay::WhileKept client) {
   context_.origin_blocks.count_elsewhere(kept_, bytes);
+  const bool fewer = bytes < std::exchange(kept_, bytes);
+  const bool other = client != std::exchange(while_kept_, client);
   // The client may have been held back for them.
-  if (bytes < std::exchange(kept_, bytes)) schedule();
+  if (fewer || other) schedule();
 }
 
 void SessionDriver::identified() {
@@ -342,7 +344,9 @@ bool SessionDriver::held_back(const LegSocket& leg) {
   const auto slow = [&](const LegSocket& to) { return to.congested || (full && to.queue); };
   if (slow(client_)) return true;
   if (!leg.is_client()) return false;
-  if (kept_ > kKeptBytesMark || (full && kept_ != 0) || slow(origin_)) return true;
+  const bool kept =
+      full ? kept_ != 0 : kept_ > kKeptBytesMark && while_kept_ == relay::WhileKept::kStopReading;
+  if (kept || slow(origin_)) return true;
   return further_ && std::ranges::any_of(
                          *further_, [&](const auto& further) { return further && slow(*further); });
 }

@@ -61,7 +61,7 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   void close(relay::Leg leg, relay::CloseMode mode) override;
   void wake_at(std::optional<MonotonicTime> when) override;
   bool client_is(std::string_view address) override;
-  void keeps(std::size_t bytes) override;
+  void keeps(std::size_t bytes, relay::WhileKept client) override;
   void identified() override;
   void finish(std::string_view reason) override;
 
@@ -144,6 +144,7 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   MonotonicTime congested_since_ = MonotonicTime::max();  ///< max = no leg is
   MonotonicTime wakes_ = MonotonicTime::max();            ///< the session's next deadline
   std::size_t kept_ = 0;                                  ///< by the session, for want of an origin
+  relay::WhileKept while_kept_ = relay::WhileKept::kStopReading;
   admission::AddressGate::Ticket ticket_;
   bool identified_ = false;
   bool stopping_ = false;  ///< the forwarder ends it, not what the client did

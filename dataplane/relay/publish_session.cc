@@ -352,6 +352,11 @@ void PublishSession::keep_early(rtmp::Bytes bytes) {
   early_.insert(early_.end(), bytes.begin(), bytes.end());
 }
 
+void PublishSession::refuse_early() {
+  refuse(rtmp::status::kStreamFailed, "too much was sent before an origin accepted the stream",
+         "client sent too much before the origin accepted");
+}
+
 /// What was kept names the stream as most origins do. Only format 0 headers name it at all, and the
 /// name has a fixed place in them.
 void PublishSession::rename_early(std::uint32_t stream_id) {

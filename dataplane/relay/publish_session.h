@@ -38,6 +38,7 @@ class PublishSession final : public StreamSession {
   void relay_view(rtmp::Bytes bytes) override;
   void relay_copy(rtmp::Bytes bytes) override;
   std::size_t early_bytes() const override { return early_.size(); }
+  void refuse_early() override;
   void after_client_input(MonotonicTime now) override;
   bool ending() const override { return state_ == State::kEnding || end_after_input_; }
   routing::SessionActivity activity() const override;

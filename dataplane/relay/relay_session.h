@@ -52,6 +52,12 @@ enum class CloseMode {
   kAbort,  ///< drop at once, RST
 };
 
+/// What becomes of a client some of whose bytes the session keeps.
+enum class WhileKept : std::uint8_t {
+  kStopReading,  ///< beyond a little (kKeptBytesMark) it waits in its own socket
+  kReadOn,       ///< other bytes of it have an origin; the session bounds what it keeps
+};
+
 class SessionIo {
  public:
   virtual ~SessionIo() = default;
@@ -67,9 +73,9 @@ class SessionIo {
   /// False: there are too many of that address, and the session must finish().
   virtual bool client_is(std::string_view address) = 0;
   /// The session keeps that many of the client's bytes until an origin takes them. They count among
-  /// those that wait for origins, and the client is read no further while they are more than a
-  /// little (kKeptBytesMark); its end is noticed when it is read again, a reset at once.
-  virtual void keeps(std::size_t bytes) = 0;
+  /// those that wait for origins. While the client is not read for them, its end is noticed when it
+  /// is read again, a reset at once.
+  virtual void keeps(std::size_t bytes, WhileKept client) = 0;
   /// The client has said which stream it wants; once. A session that finishes without it counts
   /// against the client's address.
   virtual void identified() = 0;

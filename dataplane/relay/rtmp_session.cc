@@ -69,6 +69,7 @@ void RtmpSession::on_client_bytes(rtmp::Bytes bytes) {
   if (failure_) return finish(std::move(*failure_));
   for (const auto& stream : streams_)
     if (stream && !stream->over()) stream->after_client_input(now_);
+  bound_kept();
   tell_kept();
   if (kept_ > kEarlyMediaBytesMax) return finish("client sent too much before the origin accepted");
   if (to_start_ != 0) start_streams();
@@ -323,11 +324,36 @@ void RtmpSession::remove_stream(std::size_t index) {
   streams_[index].reset();
 }
 
-void RtmpSession::tell_kept() {
-  std::size_t kept = 0;
+std::size_t RtmpSession::early_bytes() const {
+  std::size_t bytes = 0;
   for (const auto& stream : streams_)
-    if (stream && !stream->over()) kept += stream->early_bytes();
-  if (kept != std::exchange(kept_, kept)) context_.io.keeps(kept);
+    if (stream && !stream->over()) bytes += stream->early_bytes();
+  return bytes;
+}
+
+WhileKept RtmpSession::while_kept() const {
+  const bool runs = std::ranges::any_of(
+      streams_, [](const auto& stream) { return stream && !stream->over() && stream->accepted(); });
+  return runs ? WhileKept::kReadOn : WhileKept::kStopReading;
+}
+
+void RtmpSession::bound_kept() {
+  if (early_bytes() <= kEarlyBytesBesideActiveMax || while_kept() == WhileKept::kStopReading)
+    return;
+  const auto bytes_of = [](const auto& stream) {
+    return stream && !stream->over() ? stream->early_bytes() : 0;
+  };
+  while (early_bytes() > kEarlyBytesBesideActiveMax)
+    (*std::ranges::max_element(streams_, {}, bytes_of))->refuse_early();
+}
+
+void RtmpSession::tell_kept() {
+  const std::size_t kept = early_bytes();
+  const WhileKept client = kept == 0 ? WhileKept::kStopReading : while_kept();
+  if (kept == kept_ && client == while_kept_) return;
+  kept_ = kept;
+  while_kept_ = client;
+  context_.io.keeps(kept, client);
 }
 
 std::optional<MonotonicTime> RtmpSession::deadline() const {

@@ -70,6 +70,10 @@ class RtmpSession final : public RelaySession, private MessageSink, private Spli
   /// Streams that are over go, or take the connection with them; else asks for the next timer.
   void settle();
   void remove_stream(std::size_t index);
+  std::size_t early_bytes() const;
+  WhileKept while_kept() const;
+  /// What waits for its origin must neither stop the streams that run nor grow on their account.
+  void bound_kept();
   /// Tells the driver what is kept for origins that have not accepted, when it has changed.
   void tell_kept();
   std::optional<MonotonicTime> deadline() const;
@@ -87,6 +91,7 @@ class RtmpSession final : public RelaySession, private MessageSink, private Spli
   MonotonicTime armed_ = MonotonicTime::max();
   MonotonicTime idle_until_ = MonotonicTime::max();  // for a request, once no stream is left
   std::size_t kept_ = 0;                             // what the driver was told of it
+  WhileKept while_kept_ = WhileKept::kStopReading;   // likewise
   std::uint32_t requests_ = 0;                       // publish and play so far
   std::uint8_t to_start_ = 0;                        // streams begun in this input, by bit
   bool identified_ = false;

@@ -39,6 +39,10 @@ inline constexpr std::uint32_t kClientStreamsMax = 256;
 /// What a client sends behind `publish` before the origin has accepted, in all streams of its
 /// connection; beyond it the session ends. A driver that heeds SessionIo::keeps() stays far below.
 inline constexpr std::size_t kEarlyMediaBytesMax = 4UL * 1024 * 1024;
+/// The same beside a stream that an origin has accepted: the client is read for that one's sake,
+/// and one that waits is refused beyond this. Encoders that wait for Publish.Start never come near
+/// it.
+inline constexpr std::size_t kEarlyBytesBesideActiveMax = 512UL * 1024;
 /// Pings to a held encoder, so that a dead one is noticed and middleboxes keep the connection.
 inline constexpr Duration kHoldPingInterval = std::chrono::seconds(5);
 /// From a connected, handshaken origin to its answer to publish or play: its hooks run in here.
@@ -78,6 +82,7 @@ inline constexpr Duration kNoteBytesInterval = std::chrono::seconds(1);
 /// A reply that ends a session leaves before the connection closes.
 static_assert(kOriginCloseTimeout < kBusyRetryTotal);
 static_assert(kFirstByteTimeout <= kHandshakeTimeout);
+static_assert(kEarlyBytesBesideActiveMax < kEarlyMediaBytesMax);
 static_assert(kBusyRetryFirst < kBusyRetryMax && kPlayRetryFirst < kPlayRetryMax);
 
 // Protocol constants of both legs.

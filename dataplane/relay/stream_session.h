@@ -56,6 +56,10 @@ class StreamSession : public routing::SessionControl {
   virtual void relay_copy(rtmp::Bytes) {}
   /// Kept until the origin accepts.
   virtual std::size_t early_bytes() const { return 0; }
+  /// Refuses the stream for them.
+  virtual void refuse_early() {}
+  /// An origin has accepted it.
+  bool accepted() const { return info_.state == routing::SessionInfo::State::kActive; }
   /// The splice has returned.
   virtual void after_client_input(MonotonicTime) {}
 

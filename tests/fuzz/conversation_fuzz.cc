@@ -160,7 +160,7 @@ class Story final : public weir::relay::SessionIo {
     origin(leg).state = Origin::State::kNone;
   }
   bool client_is(std::string_view) override { return !finished_; }
-  void keeps(std::size_t bytes) override {
+  void keeps(std::size_t bytes, weir::relay::WhileKept) override {
     WEIR_ASSERT(!finished_);
     kept_ = bytes;
   }

@@ -5,6 +5,8 @@
 namespace weir::io {
 namespace {
 
+using relay::WhileKept;
+
 /// Sessions that keep all a client sends until their origin says a word.
 class KeepingDriver : public DriverTest {
  protected:
@@ -16,18 +18,19 @@ class KeepingDriver : public DriverTest {
         io.send_copy(Leg::kOrigin, kept);
         kept.clear();
         accepted = true;
-        return io.keeps(0);
+        return io.keeps(0, WhileKept::kStopReading);
       }
       read += bytes.size();
       if (accepted) return io.send_view(Leg::kOrigin, bytes);
       kept.insert(kept.end(), bytes.begin(), bytes.end());
-      io.keeps(kept.size());
+      io.keeps(kept.size(), while_kept);
     };
     start();
   }
   bool held() const { return read > kKeptBytesMark; }
 
   Origin origin;
+  WhileKept while_kept = WhileKept::kStopReading;
   std::atomic<std::size_t> read = 0;
   std::atomic<std::size_t> kept_at_most = 0;
 
@@ -58,6 +61,17 @@ TEST_F(KeepingDriver, TheClientIsReadOnOnceTheOriginTakesWhatWasKept) {
   EXPECT_EQ(totals.queued_bytes(), 0U);
 }
 
+TEST_F(KeepingDriver, TheClientIsReadOnWhenTheSessionBoundsWhatItKeeps) {
+  while_kept = WhileKept::kReadOn;
+  keep_all();
+  Peer client = Peer::connect(port);
+  const Peer server = origin.accept();
+  const std::string media = pattern(2'000'000);
+  ASSERT_TRUE(client.send(media));
+  EXPECT_TRUE(eventually([&] { return read == media.size(); }));
+  EXPECT_EQ(totals.queued_bytes(), media.size());
+}
+
 TEST_F(KeepingDriver, AResetIsNoticedWhileTheClientIsNotRead) {
   keep_all();
   Peer client = Peer::connect(port);
@@ -74,7 +88,7 @@ TEST_F(KeepingDriver, AResetIsNoticedWhileTheClientIsNotRead) {
 TEST_F(KeepingDriver, DeadlinesPassWhileTheClientIsNotRead) {
   script.timer = [](relay::SessionIo& io, MonotonicTime) { io.finish("the hold is over"); };
   script.start = [this](relay::SessionIo& io) {
-    io.keeps(kKeptBytesMark + 1);
+    io.keeps(kKeptBytesMark + 1, while_kept);
     io.wake_at(clock.now() + 20ms);
   };
   keep_all();
@@ -87,7 +101,9 @@ TEST_F(KeepingDriver, DeadlinesPassWhileTheClientIsNotRead) {
 
 TEST_F(KeepingDriver, WhatIsKeptCountsAmongTheBytesOfTheProcess) {
   totals.queued_bytes_max = std::size_t{256} * 1024;
-  script.bytes = [](relay::SessionIo& io, Leg, Bytes bytes) { io.keeps(bytes.size()); };
+  script.bytes = [](relay::SessionIo& io, Leg, Bytes bytes) {
+    io.keeps(bytes.size(), WhileKept::kStopReading);
+  };
   start();
   std::vector<Peer> clients;
   for (int i = 0; i < 40; ++i) {

@@ -36,7 +36,10 @@ class FakeSessionIo final : public relay::SessionIo {
     client_address_ = address;
     return client_welcome;
   }
-  void keeps(std::size_t bytes) override { kept_ = bytes; }
+  void keeps(std::size_t bytes, relay::WhileKept client) override {
+    kept_ = bytes;
+    while_kept_ = client;
+  }
   void identified() override { ++identified_; }
   void finish(std::string_view reason) override;
 
@@ -45,6 +48,7 @@ class FakeSessionIo final : public relay::SessionIo {
   const std::optional<std::string>& client_address() const { return client_address_; }
   /// What the session said last of the client's bytes that it keeps.
   std::size_t kept() const { return kept_; }
+  bool reads_on() const { return kept_ == 0 || while_kept_ == relay::WhileKept::kReadOn; }
   int times_identified() const { return identified_; }
 
   /// Bytes sent to the client that were not taken before.
@@ -79,6 +83,7 @@ class FakeSessionIo final : public relay::SessionIo {
   std::optional<std::string> finished_;
   std::optional<std::string> client_address_;
   std::size_t kept_ = 0;
+  relay::WhileKept while_kept_ = relay::WhileKept::kStopReading;
   int identified_ = 0;
   std::uint64_t viewed_bytes_ = 0;
   std::uint64_t copied_bytes_ = 0;

@@ -187,6 +187,54 @@ TEST_F(SeveralStreams, MediaOfOneWaitForItsOriginWhileTheOtherRuns) {
     if (rtmp::is_media(message.header.type)) EXPECT_EQ(message.header.stream_id, 9U);
 }
 
+TEST_F(SeveralStreams, AWaitingStreamStopsTheClientOnlyWhileNoOtherRuns) {
+  start();
+  prepare({"hi", "lo"});
+  client.chunk_size(65'536);
+  video(2, 0, 100'000);
+  pump();
+  EXPECT_GT(io.kept(), 100'000U);
+  EXPECT_FALSE(io.reads_on());
+  place_at("o1");
+  EXPECT_TRUE(io.reads_on());
+  video(2, 40, 100'000);
+  video(1, 40, 500);
+  pump();
+  EXPECT_GT(io.kept(), 200'000U);
+  EXPECT_TRUE(io.reads_on());
+  EXPECT_THAT(media_sizes(origin), ElementsAre(500U));
+  // Nothing runs any more.
+  client.command(rtmp::delete_stream_command(0, 1));
+  advance(1s);
+  EXPECT_FALSE(io.reads_on());
+  place_at("o2");
+  EXPECT_EQ(io.kept(), 0U);
+  EXPECT_THAT(media_sizes(origin_at(1)), ElementsAre(100'000U, 100'000U));
+}
+
+TEST_F(SeveralStreams, AWaitingStreamThatSendsTooMuchBesideAnotherIsRefusedAlone) {
+  start();
+  prepare({"hi", "lo", "mid"});
+  place_at("o1");
+  client.chunk_size(65'536);
+  video(3, 0, 5'000);
+  for (std::size_t bytes = 0; bytes <= relay::kEarlyBytesBesideActiveMax; bytes += 60'000) {
+    EXPECT_THAT(streams_told("onStatus:NetStream.Failed"), IsEmpty());
+    video(2, 0, 60'000);
+    pump();
+  }
+  EXPECT_THAT(streams_told("onStatus:NetStream.Failed"), ElementsAre(2U));
+  EXPECT_THAT(*session_named("s1-2").ended, HasSubstr("before the origin accepted"));
+  EXPECT_GT(io.kept(), 5'000U);
+  EXPECT_LT(io.kept(), 6'000U);
+  video(2, 40, 70'000);
+  video(1, 40, 500);
+  pump();
+  EXPECT_LT(io.kept(), 6'000U);
+  EXPECT_THAT(media_sizes(origin), ElementsAre(500U));
+  EXPECT_FALSE(finished());
+}
+
 TEST_F(SeveralStreams, ActivityIsCountedByStream) {
   publish_two();
   video(1, 0, 100);
