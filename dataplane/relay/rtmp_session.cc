@@ -226,7 +226,10 @@ StreamSession* RtmpSession::command_target(const rtmp::Command& command,
   StreamSession* named = find([&](const StreamSession& s) {
     return s.publishes() && (s.request().fc_publish == name || s.request().name == name);
   });
-  if (named != nullptr || live_streams() > 1) return named;
+  const auto publishers = std::ranges::count_if(streams_, [](const auto& stream) {
+    return stream && stream->publishes() && !stream->over() && !stream->ending();
+  });
+  if (named != nullptr || publishers > 1) return named;
   return find([](const StreamSession& s) { return s.publishes(); });
 }
 
@@ -310,7 +313,11 @@ void RtmpSession::settle() {
     if (stream == nullptr || !stream->over()) continue;
     const bool alone = stream->end_told() == EndTold::kByClient ||
                        (stream->end_told() == EndTold::kByStatus && live_streams() > 0);
-    if (!alone) return finish(stream->end_reason());
+    if (!alone) {
+      const std::string& reason = stream->end_reason();
+      leave_all(fmt::format("the connection closed: {}", reason));
+      return finish(reason);
+    }
     remove_stream(i);
     removed = true;
   }
@@ -372,10 +379,14 @@ void RtmpSession::arm(std::optional<MonotonicTime> when) {
   context_.io.wake_at(when);
 }
 
-void RtmpSession::finish(std::string reason) {
-  if (finished_) return;
+void RtmpSession::leave_all(const std::string& reason) {
   for (const auto& stream : streams_)
     if (stream && !stream->over()) stream->leave(reason);
+}
+
+void RtmpSession::finish(std::string reason) {
+  if (finished_) return;
+  leave_all(reason);
   finished_ = true;
   context_.io.finish(reason);
 }

@@ -78,6 +78,7 @@ class RtmpSession final : public RelaySession, private MessageSink, private Spli
   void tell_kept();
   std::optional<MonotonicTime> deadline() const;
   void arm(std::optional<MonotonicTime> when);
+  void leave_all(const std::string& reason);
   /// Ends what still runs, then the connection.
   void finish(std::string reason);
 

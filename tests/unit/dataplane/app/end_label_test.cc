@@ -15,6 +15,8 @@ TEST(EndLabel, DetailBehindTheColonIsNotInIt) {
   EXPECT_EQ(end_label("stream held: by f1/abc"), "STREAM_HELD");
   EXPECT_EQ(end_label("origin refused: NetStream.Publish.Denied go away: now"), "ORIGIN_REFUSED");
   EXPECT_EQ(end_label("client closed"), "CLIENT_CLOSED");
+  EXPECT_EQ(end_label("client address has too many"), "ADDRESS_LIMIT");
+  EXPECT_EQ(end_label("the connection closed: fenced: x"), "CONNECTION_CLOSED");
 }
 
 TEST(EndLabel, AnythingElseIsOther) {

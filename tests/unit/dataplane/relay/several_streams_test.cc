@@ -314,7 +314,35 @@ TEST_F(SeveralStreams, ALostOriginClosesTheConnectionAndTheOtherOriginIsToldTheE
   EXPECT_EQ(*io.finished(), "origin lost");
   origin.hear(io.take_origin_bytes());
   EXPECT_THAT(origin.news(), ElementsAre("FCUnpublish", "deleteStream"));
-  EXPECT_TRUE(session_named("s1").ended);
+  EXPECT_EQ(session_named("s1-2").ended, "origin lost");
+  EXPECT_EQ(session_named("s1").ended, "the connection closed: origin lost");
+}
+
+TEST_F(SeveralStreams, AnAlteredNameMeansTheOnlyPublisherBesideAPlayer) {
+  publish_to("o1");
+  client.call("createStream", 8);
+  client.call("play", 9, {"program"}, 2);
+  pump();
+  client.call("FCUnpublish", 0, {"cam-altered"});
+  advance(1s);
+  EXPECT_EQ(session_named("s1").ended, "client ended its stream");
+  EXPECT_FALSE(session_named("s1-2").ended);
+}
+
+TEST_F(SeveralStreams, AnAlteredNameMeansTheOnlyPublisherThatHasNotEnded) {
+  publish_two();
+  client.command(rtmp::delete_stream_command(0, 2));
+  client.call("FCUnpublish", 0, {"altered"});
+  advance(1s);
+  EXPECT_EQ(session_named("s1").ended, "client ended its stream");
+}
+
+TEST_F(SeveralStreams, AnAlteredNameMeansNoneOfSeveral) {
+  publish_two();
+  client.call("FCUnpublish", 0, {"altered"});
+  advance(1s);
+  EXPECT_FALSE(session_named("s1").ended);
+  EXPECT_FALSE(session_named("s1-2").ended);
 }
 
 TEST_F(SeveralStreams, AStreamThatWasTakenOverClosesTheConnection) {
