@@ -204,7 +204,10 @@ bool ChunkSplice::passes_verbatim(const ChunkEvent& event, const Belief& belief,
                                   const MessageHeader& meant) const {
   const rtmp::ChunkStream& stream = decoder_.stream(event.slot);
   if (event.format == ChunkFormat::kFull) {
-    return stream.timestamp == meant.timestamp && stream.stream_id == meant.stream_id;
+    // A small time in the extended field is legal to write and read in as many ways as there are
+    // readers: whether continuations repeat it could not be told from the time any more.
+    const bool plain = event.repeats_extended == (stream.field >= rtmp::kTimestampEscape);
+    return plain && stream.timestamp == meant.timestamp && stream.stream_id == meant.stream_id;
   }
   const std::uint32_t delta = meant.timestamp - belief.timestamp;
   if (!belief.known || belief.stream_id != meant.stream_id || event.repeats_extended) {

@@ -191,6 +191,26 @@ TEST(ChunkSplice, ALegJoinedAfterFourHoursGetsExtendedTimestampsInEveryChunk) {
   EXPECT_EQ(new_leg.out, expected);
 }
 
+TEST(ChunkSplice, ASmallTimeInTheExtendedFieldIsWrittenPlainly) {
+  for (const bool repeats : {false, true}) {
+    Owned bytes{0x04, 0xFF, 0xFF, 0xFF, 0, 0, 200, 9, 1, 0, 0, 0, 0, 0, 0, 0x10};
+    bytes.insert(bytes.end(), 128, 0x11);
+    bytes.push_back(0xC4);
+    if (repeats) bytes.insert(bytes.end(), {0, 0, 0, 0x10});
+    bytes.insert(bytes.end(), 72, 0x11);
+    const Owned last = message(MessageType::kVideo, 50, 4, 10);
+    bytes.insert(bytes.end(), last.begin(), last.end());
+    ChunkSplice splice = fresh();
+    RecordingHandler handler;
+    ASSERT_TRUE(splice.feed(bytes, handler));
+    const auto read = specification_reads(handler.out);
+    ASSERT_EQ(read.size(), 2U) << repeats;
+    EXPECT_EQ(read[0].time, 0x10U);
+    EXPECT_EQ(read[0].payload, Owned(200, 0x11));
+    EXPECT_EQ(read[1].time, 50U);
+  }
+}
+
 TEST(ChunkSplice, AMessageHalfSentToTheOldLegIsNotContinuedOnTheNewOne) {
   const Owned bytes = message(MessageType::kVideo, 0, 6, 300);
   ChunkSplice splice = fresh();
