@@ -75,7 +75,8 @@ class RtmpPeer : public std::enable_shared_from_this<RtmpPeer> {
   Random& random_;
   std::unique_ptr<rtmp::ServerHandshake> server_;
   std::unique_ptr<rtmp::ClientHandshake> client_;
-  rtmp::MessageAssembler assembler_;
+  /// It reads media whole, which a conversation of the relay never does.
+  rtmp::MessageAssembler assembler_{rtmp::Dialect::kSpecification, 2 * rtmp::kMediaBytesMax};
   std::vector<std::uint8_t> out_;
   std::size_t sent_ = 0;
   std::uint32_t chunk_size_out_ = rtmp::kChunkSizeDefault;
