@@ -190,6 +190,9 @@ class Fork final : public SpliceHandler {
     deliver(bytes);
     for (OutputIndex i = 0; i < kOutputs; ++i) EXPECT_TRUE(splice_.between_messages(i));
   }
+  /// Messages that the readers of an output agreed on.
+  std::size_t read(OutputIndex output) const { return read_[output]; }
+  static constexpr OutputIndex kOutputs = 3;
 
   void send_view(OutputIndex output, Bytes bytes) override { hear(output, bytes); }
   void send_copy(OutputIndex output, Bytes bytes) override { hear(output, bytes); }
@@ -207,8 +210,6 @@ class Fork final : public SpliceHandler {
   }
 
  private:
-  static constexpr OutputIndex kOutputs = 3;
-
   void hear(OutputIndex output, Bytes bytes) {
     for (const auto& reader : readers_[output]) reader->feed(bytes);
   }
@@ -247,6 +248,7 @@ class Fork final : public SpliceHandler {
         }
         ASSERT_EQ(seen, expected_[output].size());
       }
+      read_[output] += expected_[output].size();
       expected_[output].clear();
     }
   }
@@ -256,12 +258,15 @@ class Fork final : public SpliceHandler {
   ChunkSplice splice_{rtmp::MessageAssembler{}};
   std::array<std::vector<std::unique_ptr<test::ReferenceDecoder>>, kOutputs> readers_;
   std::array<std::vector<MessageHeader>, kOutputs> expected_;
+  std::array<std::size_t, kOutputs> read_{};
 };
 
 TEST(ChunkSpliceOutputs, ReceiversOfEveryDialectReadWhatWasMeantForThem) {
   for (std::uint64_t seed = 1; seed <= 60 && !HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
-    Fork(seed).run(500);
+    Fork fork(seed);
+    fork.run(500);
+    for (OutputIndex i = 0; i < Fork::kOutputs; ++i) EXPECT_GT(fork.read(i), 10U) << int{i};
   }
 }
 
