@@ -25,8 +25,10 @@ TSAN_SUITES = ['unit_common', 'unit_controlplane', 'unit_dataplane', 'unit_agent
 SUITES = GTEST_SUITES + ['tidy', 'proto_lint', 'fuzz', 'e2e']
 # Under a sanitizer or for coverage: what executes the build at hand.
 BUILD_SUITES = GTEST_SUITES + ['e2e']
-# Of all fuzz targets together, one after the other beside the other suites.
+# Of all fuzz targets together, one after the other beside the other suites; the same inputs each time, so that a
+# change fails for what it changed. New ones are for the long runs.
 FUZZ_SECONDS = 60
+FUZZ_SEED = '1'
 SUITE_TIMEOUT_S = 900
 
 
@@ -215,7 +217,8 @@ def main():
     jobs['tidy'] = (run_script, 'tidy', ['/usr/bin/python3', ROOT / 'tests/tidy/tidy_test.py'])
     jobs['proto_lint'] = (run_proto_lint,)
     jobs['fuzz'] = (run_script, 'fuzz',
-                    [ROOT / 'tests/fuzz/run.sh', '--total-seconds', str(FUZZ_SECONDS), '--jobs', '1'])
+                    [ROOT / 'tests/fuzz/run.sh', '--total-seconds', str(FUZZ_SECONDS), '--jobs', '1',
+                     '--seed', FUZZ_SEED])
     tally = Tally()
     # The timing of end-to-end tests is judged, so they run alone, after the rest.
     with ThreadPoolExecutor(max_workers=2) as pool:

@@ -17,7 +17,8 @@ constexpr std::uint8_t kAvmPlus = 0x11;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const weir::amf::Bytes input(data, size);
-  std::size_t elements = weir::amf::kElementsMax;
+  // Behind the marker the same value counts one element more: the AMF0 value that it is.
+  std::size_t elements = weir::amf::kElementsMax - 1;
   weir::amf::Value value;
   const weir::amf::Error error = weir::amf::read_amf3(input, 1, elements, value);
   WEIR_ASSERT(elements <= weir::amf::kElementsMax);

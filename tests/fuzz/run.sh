@@ -3,22 +3,25 @@
 # corpus/<target>/ and the crashers kept in regressions/<target>/, which are read first.
 # New inputs are kept in the build tree; a crash is left there and named.
 #
-#   run.sh [--minutes N | --seconds N | --total-seconds N] [--jobs N] [TARGET...]
+#   run.sh [--minutes N | --seconds N | --total-seconds N] [--jobs N] [--seed N] [TARGET...]
 #
 # Minutes and seconds are each target's (default: 60 s); --total-seconds is the sum over all of them.
+# With a seed a run repeats the one before it as far as its time reaches; without one each is new.
 # The last line is `N passed, N failed, N skipped`: one replay and one run of each target.
 set -eu
 cd "$(dirname "$0")/../.."
 seconds=60
 total=0
 jobs=2
+seed=0
 while [ $# -gt 0 ]; do
   case "$1" in
     --minutes) seconds=$(($2 * 60)) ;;
     --seconds) seconds=$2 ;;
     --total-seconds) total=$2 ;;
     --jobs) jobs=$2 ;;
-    -h | --help) sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//' && exit 0 ;;
+    --seed) seed=$2 ;;
+    -h | --help) sed -n '2,12p' "$0" | sed 's/^# \{0,1\}//' && exit 0 ;;
     --*) echo "fuzz: unknown option $1; see --help" >&2 && exit 2 ;;
     *) break ;;
   esac
@@ -56,7 +59,7 @@ fuzz_one() { # TARGET: leaves its verdict in build/fuzz/results/TARGET
   program=build/fuzz/bin/${1}_fuzz
   target=$1
   shift
-  options="-timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0"
+  options="-timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 -seed=$seed"
   result=build/fuzz/results/$target
   # shellcheck disable=SC2086  # a list of options
   if ! "$program" $options -runs=0 "$@" >"$result.log" 2>&1; then
