@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <google/protobuf/util/time_util.h>
 
+#include "common/rpc/client_address.h"
 #include "controlplane/service/limits.h"
 
 namespace weir::service {
@@ -136,37 +137,15 @@ core::ContactOutcome read(pb::ContactOutcome outcome) {
   }
 }
 
-pb::ClientAddressMode write(ClientAddressMode mode) {
-  switch (mode) {
-    case ClientAddressMode::kNone:
-      return pb::CLIENT_ADDRESS_MODE_UNSPECIFIED;
-    case ClientAddressMode::kProxyV1:
-      return pb::CLIENT_ADDRESS_MODE_PROXY_V1;
-    case ClientAddressMode::kSrsPrefix:
-      return pb::CLIENT_ADDRESS_MODE_SRS_PREFIX;
-  }
-  WEIR_UNREACHABLE("client address mode");
-}
-
-ClientAddressMode read(pb::ClientAddressMode mode) {
-  switch (mode) {
-    case pb::CLIENT_ADDRESS_MODE_PROXY_V1:
-      return ClientAddressMode::kProxyV1;
-    case pb::CLIENT_ADDRESS_MODE_SRS_PREFIX:
-      return ClientAddressMode::kSrsPrefix;
-    default:
-      return ClientAddressMode::kNone;
-  }
-}
-
 void write(const model::Endpoint& endpoint, pb::Endpoint* out) {
   out->set_protocol(write(endpoint.protocol));
   out->set_address(endpoint.address);
-  out->set_client_address(write(endpoint.client_address));
+  out->set_client_address(rpc::to_proto(endpoint.client_address));
 }
 
 model::Endpoint read(const pb::Endpoint& endpoint) {
-  return {read(endpoint.protocol()), endpoint.address(), read(endpoint.client_address())};
+  return {read(endpoint.protocol()), endpoint.address(),
+          rpc::from_proto(endpoint.client_address())};
 }
 
 void write(const model::Holder& holder, pb::Holder* out) {

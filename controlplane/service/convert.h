@@ -40,8 +40,6 @@ pb::Protocol write(model::Protocol protocol);
 model::Protocol read(pb::Protocol protocol);
 pb::OriginKind write(model::OriginKind kind);
 model::OriginKind read(pb::OriginKind kind);
-pb::ClientAddressMode write(ClientAddressMode mode);
-ClientAddressMode read(pb::ClientAddressMode mode);
 core::ContactOutcome read(pb::ContactOutcome outcome);
 void write(const model::Endpoint& endpoint, pb::Endpoint* out);
 model::Endpoint read(const pb::Endpoint& endpoint);

@@ -5,6 +5,7 @@
 #include <google/protobuf/util/time_util.h>
 
 #include "common/base/utf8.h"
+#include "common/rpc/client_address.h"
 #include "origin-agent/client/limits.h"
 
 namespace weir::agent {
@@ -25,18 +26,6 @@ Duration duration_of(const google::protobuf::Duration& value) {
 
 pb::OriginKind to_proto(OriginKind kind) {
   return kind == OriginKind::kNginxRtmp ? pb::ORIGIN_KIND_NGINX_RTMP : pb::ORIGIN_KIND_GENERIC;
-}
-
-pb::ClientAddressMode to_proto(ClientAddressMode mode) {
-  switch (mode) {
-    case ClientAddressMode::kProxyV1:
-      return pb::CLIENT_ADDRESS_MODE_PROXY_V1;
-    case ClientAddressMode::kSrsPrefix:
-      return pb::CLIENT_ADDRESS_MODE_SRS_PREFIX;
-    case ClientAddressMode::kNone:
-      break;
-  }
-  return pb::CLIENT_ADDRESS_MODE_UNSPECIFIED;
 }
 
 void fill(const ReportedStream& stream, pb::ReportedStream* out) {
@@ -72,7 +61,7 @@ void fill(const OriginSeen& seen, pb::OriginSeen* out) {
     added->set_protocol(endpoint.protocol == EndpointProtocol::kHttp ? pb::PROTOCOL_HTTP
                                                                      : pb::PROTOCOL_RTMP);
     added->set_address(endpoint.address);
-    added->set_client_address(to_proto(endpoint.client_address));
+    added->set_client_address(rpc::to_proto(endpoint.client_address));
   }
   out->set_zone(spec.zone);
   out->mutable_labels()->insert(spec.labels.begin(), spec.labels.end());

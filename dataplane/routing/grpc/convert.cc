@@ -9,6 +9,7 @@
 #include <google/protobuf/util/time_util.h>
 
 #include "common/base/utf8.h"
+#include "common/rpc/client_address.h"
 #include "common/rpc/reasons.h"
 #include "common/rpc/status.h"
 
@@ -191,35 +192,12 @@ PlacementState state_of(pb::PlacementState state) {
   }
 }
 
-ClientAddressMode mode_of(pb::ClientAddressMode mode) {
-  switch (mode) {
-    case pb::CLIENT_ADDRESS_MODE_PROXY_V1:
-      return ClientAddressMode::kProxyV1;
-    case pb::CLIENT_ADDRESS_MODE_SRS_PREFIX:
-      return ClientAddressMode::kSrsPrefix;
-    default:
-      return ClientAddressMode::kNone;
-  }
-}
-
-pb::ClientAddressMode mode_of(ClientAddressMode mode) {
-  switch (mode) {
-    case ClientAddressMode::kProxyV1:
-      return pb::CLIENT_ADDRESS_MODE_PROXY_V1;
-    case ClientAddressMode::kSrsPrefix:
-      return pb::CLIENT_ADDRESS_MODE_SRS_PREFIX;
-    case ClientAddressMode::kNone:
-      break;
-  }
-  return pb::CLIENT_ADDRESS_MODE_UNSPECIFIED;
-}
-
 template <class Endpoints>
 std::vector<RtmpEndpoint> rtmp_endpoints_of(const Endpoints& endpoints) {
   std::vector<RtmpEndpoint> found;
   for (const pb::Endpoint& endpoint : endpoints) {
     if (endpoint.protocol() == pb::PROTOCOL_RTMP && !endpoint.address().empty())
-      found.emplace_back(endpoint.address(), mode_of(endpoint.client_address()));
+      found.emplace_back(endpoint.address(), rpc::from_proto(endpoint.client_address()));
   }
   return found;
 }
@@ -339,7 +317,7 @@ pb::OriginTable to_proto(const OriginTableUpdate& table) {
       auto& endpoint = *entry.add_endpoints();
       endpoint.set_protocol(pb::PROTOCOL_RTMP);
       endpoint.set_address(of.address);
-      endpoint.set_client_address(mode_of(of.client_address));
+      endpoint.set_client_address(rpc::to_proto(of.client_address));
     }
     entry.set_placeable(origin.placeable);
     entry.set_dead(origin.dead);
