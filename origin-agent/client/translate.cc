@@ -25,7 +25,29 @@ Duration duration_of(const google::protobuf::Duration& value) {
 }
 
 pb::OriginKind to_proto(OriginKind kind) {
-  return kind == OriginKind::kNginxRtmp ? pb::ORIGIN_KIND_NGINX_RTMP : pb::ORIGIN_KIND_GENERIC;
+  switch (kind) {
+    case OriginKind::kNginxRtmp:
+      return pb::ORIGIN_KIND_NGINX_RTMP;
+    case OriginKind::kSrs:
+      return pb::ORIGIN_KIND_SRS;
+    case OriginKind::kGeneric:
+      break;
+  }
+  return pb::ORIGIN_KIND_GENERIC;
+}
+
+pb::Protocol to_proto(EndpointProtocol protocol) {
+  switch (protocol) {
+    case EndpointProtocol::kRtmp:
+      return pb::PROTOCOL_RTMP;
+    case EndpointProtocol::kHttp:
+      return pb::PROTOCOL_HTTP;
+    case EndpointProtocol::kSrt:
+      return pb::PROTOCOL_SRT;
+    case EndpointProtocol::kWebrtc:
+      return pb::PROTOCOL_WEBRTC;
+  }
+  return pb::PROTOCOL_UNSPECIFIED;
 }
 
 void fill(const ReportedStream& stream, pb::ReportedStream* out) {
@@ -35,6 +57,7 @@ void fill(const ReportedStream& stream, pb::ReportedStream* out) {
   out->set_ingress_bits_per_second(stream.ingress_bits_per_second);
   out->set_egress_bits_per_second(stream.egress_bits_per_second);
   out->set_players(stream.players);
+  out->set_tag_unread(stream.tag_unread);
 }
 
 void fill(const LoadSample& load, pb::OriginLoad* out) {
@@ -55,11 +78,11 @@ void fill(const LoadSample& load, pb::OriginLoad* out) {
 void fill(const OriginSeen& seen, pb::OriginSeen* out) {
   const OriginSpec& spec = *seen.spec;
   out->set_origin(spec.id.str());
+  out->set_claimed_id(spec.claimed_id.str());
   out->set_kind(to_proto(spec.kind));
   for (const OriginEndpoint& endpoint : spec.endpoints) {
     pb::Endpoint* added = out->add_endpoints();
-    added->set_protocol(endpoint.protocol == EndpointProtocol::kHttp ? pb::PROTOCOL_HTTP
-                                                                     : pb::PROTOCOL_RTMP);
+    added->set_protocol(to_proto(endpoint.protocol));
     added->set_address(endpoint.address);
     added->set_client_address(rpc::to_proto(endpoint.client_address));
   }

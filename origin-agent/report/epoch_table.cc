@@ -1,5 +1,6 @@
 #include "origin-agent/report/epoch_table.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "origin-agent/report/limits.h"
@@ -41,8 +42,10 @@ std::optional<Epoch> epoch_of_tag(std::string_view tag) {
 
 void EpochTable::learn(const StreamEpoch& told) {
   if (!told.epoch.is_set()) return;
+  bool raised = true;
   if (const auto known = newest_.find(told.key); known != newest_.end()) {
     if (told.epoch < known->second.epoch) return;
+    raised = known->second.epoch < told.epoch;
     forget(told.key);
   } else if (newest_.size() >= kKnownEpochsMax) {
     if (told.epoch < by_epoch_.begin()->first) return;
@@ -51,6 +54,10 @@ void EpochTable::learn(const StreamEpoch& told) {
   newest_.emplace(told.key, Known{told.epoch, told.session});
   by_epoch_.emplace(told.epoch, told.key);
   if (!told.session.empty()) sessions_.insert_or_assign(told.session, told.key);
+  const auto watches = watches_.find(told.key);
+  if (!raised || watches == watches_.end()) return;
+  // A copy: who is told may watch other streams from now on.
+  for (EpochWatch* watch : std::vector<EpochWatch*>(watches->second)) watch->raised_(told.key);
 }
 
 void EpochTable::forget(const std::string& stream) {
@@ -67,6 +74,19 @@ bool EpochTable::fences(const std::string& stream, std::string_view tag) const {
   if (!epoch || !(*epoch < known->second.epoch)) return false;
   const auto session = sessions_.find(std::string(session_of_tag(tag)));
   return session == sessions_.end() || session->second == stream;
+}
+
+void EpochWatch::watch(std::vector<std::string> streams) {
+  std::sort(streams.begin(), streams.end());
+  streams.erase(std::unique(streams.begin(), streams.end()), streams.end());
+  if (streams == streams_) return;
+  for (const std::string& stream : streams_) {
+    const auto entry = table_.watches_.find(stream);
+    std::erase(entry->second, this);
+    if (entry->second.empty()) table_.watches_.erase(entry);
+  }
+  streams_ = std::move(streams);
+  for (const std::string& stream : streams_) table_.watches_[stream].push_back(this);
 }
 
 }  // namespace weir::agent

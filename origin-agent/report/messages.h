@@ -16,8 +16,8 @@
 
 namespace weir::agent {
 
-enum class OriginKind { kGeneric, kNginxRtmp };
-enum class EndpointProtocol { kRtmp, kHttp };
+enum class OriginKind { kGeneric, kNginxRtmp, kSrs };
+enum class EndpointProtocol { kRtmp, kHttp, kSrt, kWebrtc };
 
 struct OriginEndpoint {
   EndpointProtocol protocol = EndpointProtocol::kRtmp;
@@ -33,9 +33,10 @@ struct Capacity {
   std::uint32_t connections = 0;
 };
 
-/// An origin as configured: does not change while the agent runs.
+/// An origin as configured, or as it registered itself.
 struct OriginSpec {
-  OriginId id;
+  OriginId id;          ///< what this agent calls it: unique within the agent
+  OriginId claimed_id;  ///< what it asks the cluster to call it; empty = `id`
   OriginKind kind = OriginKind::kGeneric;
   std::vector<OriginEndpoint> endpoints;
   std::string zone;
@@ -44,14 +45,24 @@ struct OriginSpec {
   bool lists_streams = false;  ///< the adapter can tell which streams are live
 };
 
-/// Life of an operating-system process: a pid is reused, a pid with its start time is not.
+/// Life of a process: a pid is reused, a pid with its start time is not. Some servers name their
+/// lives themselves.
 struct ProcessIdentity {
   std::int32_t pid = 0;
-  std::uint64_t start_ticks = 0;  ///< /proc/<pid>/stat field 22, clock ticks since boot
+  /// /proc/<pid>/stat field 22, clock ticks since boot. 0 = not a process that this host shows (a
+  /// container's, another machine's): nothing of /proc is to be asked about it.
+  std::uint64_t start_ticks = 0;
+  std::string service = {};  ///< the server's own name of this life (SRS); empty = it has none
+
+  bool is_visible() const { return start_ticks != 0; }
   auto operator<=>(const ProcessIdentity&) const = default;
 };
 
-/// "pid.start": what goes on the wire and into the state file.
+/// Whether both name one life, although one of them may know less about it.
+bool is_same_life(const ProcessIdentity& a, const ProcessIdentity& b);
+
+/// "pid.start", or "service.pid" where the server names its lives: what goes on the wire and into
+/// the state file.
 std::string to_text(const ProcessIdentity& process);
 
 /// A live stream at an origin.
@@ -61,6 +72,7 @@ struct ReportedStream {
   double ingress_bits_per_second = 0;
   double egress_bits_per_second = 0;
   std::uint32_t players = 0;
+  bool tag_unread = false;  ///< the publisher was not looked at yet: an empty tag says nothing
 };
 
 struct HostFacts {

@@ -35,7 +35,13 @@ Error damaged(std::size_t line, std::string_view what) {
 
 }  // namespace
 
+bool is_same_life(const ProcessIdentity& a, const ProcessIdentity& b) {
+  if (!a.service.empty() && !b.service.empty()) return a.service == b.service && a.pid == b.pid;
+  return a.is_visible() && a.pid == b.pid && a.start_ticks == b.start_ticks;
+}
+
 std::string to_text(const ProcessIdentity& process) {
+  if (!process.service.empty()) return fmt::format("{}.{}", process.service, process.pid);
   return fmt::format("{}.{}", process.pid, process.start_ticks);
 }
 

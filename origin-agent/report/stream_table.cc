@@ -17,7 +17,8 @@ bool rate_moved(double before, double now) {
 }
 
 bool is_news(const ReportedStream& before, const ReportedStream& now) {
-  return before.tag != now.tag || before.players != now.players ||
+  return before.tag != now.tag || before.tag_unread != now.tag_unread ||
+         before.players != now.players ||
          rate_moved(before.ingress_bits_per_second, now.ingress_bits_per_second) ||
          rate_moved(before.egress_bits_per_second, now.egress_bits_per_second);
 }

@@ -10,6 +10,8 @@ void LoadSampler::update(MonotonicTime now, const RawReading& reading) {
     // The first reading is the base line only: a rate needs two.
     if (cpu_known_) sample_.cpu_utilization = cpu_.rate() / std::max(reading.cores, 0.01);
     cpu_known_ = true;
+  } else if (reading.used_cores) {
+    sample_.cpu_utilization = *reading.used_cores / std::max(reading.cores, 0.01);
   }
   if (reading.resident_bytes && reading.memory_bytes > 0) {
     sample_.mem_utilization =
@@ -27,9 +29,10 @@ void LoadSampler::update(MonotonicTime now, const RawReading& reading) {
   }
   sample_.open_files = reading.open_files;
   sample_.open_files_max = reading.open_files_max;
-  sample_.streams = reading.streams;
-  sample_.players = reading.players;
-  sample_.connections = reading.connections;
+  // What could not be read this time is as it was: a missed look is no empty server.
+  sample_.streams = reading.streams.value_or(sample_.streams);
+  sample_.players = reading.players.value_or(sample_.players);
+  sample_.connections = reading.connections.value_or(sample_.connections);
   if (reading.probe_time) sample_.probe_time = reading.probe_time;
 }
 

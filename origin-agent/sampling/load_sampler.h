@@ -15,6 +15,7 @@ namespace weir::agent {
 /// Readings of one moment. Absent = this adapter or this moment cannot tell.
 struct RawReading {
   std::optional<double> cpu_seconds;  ///< user + system time of the process since it began
+  std::optional<double> used_cores;   ///< a rate by itself; only where cpu_seconds is absent
   double cores = 1;                   ///< cores the process can use at once
   std::optional<std::uint64_t> resident_bytes;
   std::uint64_t memory_bytes = 0;  ///< of the machine
@@ -22,9 +23,9 @@ struct RawReading {
   std::optional<std::uint64_t> egress_bytes;
   std::uint32_t open_files = 0;
   std::uint32_t open_files_max = 0;
-  std::uint32_t streams = 0;
-  std::uint32_t players = 0;
-  std::uint32_t connections = 0;
+  std::optional<std::uint32_t> streams;
+  std::optional<std::uint32_t> players;
+  std::optional<std::uint32_t> connections;
   std::optional<Duration> probe_time;
 };
 

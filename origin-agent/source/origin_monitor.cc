@@ -64,7 +64,7 @@ void OriginMonitor::observe() {
 void OriginMonitor::observed(Observation observation) {
   observing_ = false;
   take_process(observation);
-  if (process_ && observation.process == process_) {
+  if (process_ && observation.process && is_same_life(*process_, *observation.process)) {
     take_load(observation);
     if (observation.streams) {
       listener_.streams_read(facts_.origin, std::move(*observation.streams));
@@ -78,9 +78,9 @@ void OriginMonitor::take_process(const Observation& observation) {
     if (!process_) listener_.process_absent(facts_.origin, observation.trouble);
     return;
   }
-  if (process_ == observation.process) return;
+  if (process_ && is_same_life(*process_, *observation.process)) return;
   // An answer that was under way while its process exited.
-  if (!table_.is_alive(*observation.process)) return;
+  if (!may_be_alive(*observation.process)) return;
   if (!process_) {
     watch(*observation.process);
   } else if (replaces_watched(*observation.process)) {
@@ -89,8 +89,15 @@ void OriginMonitor::take_process(const Observation& observation) {
   }
 }
 
+bool OriginMonitor::may_be_alive(const ProcessIdentity& process) {
+  return !process.is_visible() || table_.is_alive(process);
+}
+
 bool OriginMonitor::replaces_watched(const ProcessIdentity& candidate) {
-  if (!table_.is_alive(*process_)) return true;
+  if (!may_be_alive(*process_)) return true;
+  // Of a process that /proc does not show all that is known is what serves now.
+  if (!process_->is_visible() || !candidate.is_visible()) return true;
+  if (process_->pid == candidate.pid) return true;
   // A reload starts a new worker while the old one finishes its sessions. Several workers that take
   // turns in answering are something else: they began together, and none replaces another.
   return candidate.start_ticks > process_->start_ticks + kTicksPerSecond;
@@ -104,9 +111,11 @@ void OriginMonitor::watch(const ProcessIdentity& process) {
   probe_time_.reset();
   sampler_.reset();
   eager_until_ = clock_.now() + kEagerFor;
-  exit_watch_ = table_.watch_exit(process, guarded([this, process] {
-                                    if (process_ == process) process_gone("the process exited");
-                                  }));
+  if (process.is_visible()) {
+    exit_watch_ = table_.watch_exit(process, guarded([this, process] {
+                                      if (process_ == process) process_gone("the process exited");
+                                    }));
+  }
   probe();
 }
 
@@ -131,7 +140,10 @@ void OriginMonitor::take_load(const Observation& observation) {
   reading.probe_time = probe_time_;
   if (observation.streams)
     reading.streams = static_cast<std::uint32_t>(observation.streams->size());
-  if (const auto usage = table_.usage(*process_)) {
+  reading.used_cores = observation.used_cores;
+  reading.resident_bytes = observation.resident_bytes;
+  const auto usage = process_->is_visible() ? table_.usage(*process_) : std::nullopt;
+  if (usage) {
     reading.cpu_seconds = usage->cpu_seconds;
     reading.resident_bytes = usage->resident_bytes;
     reading.open_files = usage->open_files;

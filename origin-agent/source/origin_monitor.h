@@ -59,6 +59,7 @@ class OriginMonitor {
   void observed(Observation observation);
   void take_process(const Observation& observation);
   void take_load(const Observation& observation);
+  bool may_be_alive(const ProcessIdentity& process);
   bool replaces_watched(const ProcessIdentity& candidate);
   void watch(const ProcessIdentity& process);
   void process_gone(const std::string& why);

@@ -23,8 +23,14 @@ struct Observation {
   std::optional<std::vector<ReportedStream>> streams;
   std::optional<std::uint64_t> ingress_bytes;
   std::optional<std::uint64_t> egress_bytes;
-  std::uint32_t players = 0;
-  std::uint32_t connections = 0;
+  std::optional<std::uint32_t> players;
+  std::optional<std::uint32_t> connections;
+  /// Where the operating system does not tell: used cores, and memory of the process.
+  std::optional<double> used_cores;
+  std::optional<std::uint64_t> resident_bytes;
+  /// Found out about the server, not configured: most connections it takes, name and version.
+  std::optional<std::uint32_t> connections_max;
+  std::string software;
   std::string trouble;  ///< why something is absent, for people
 };
 

@@ -18,6 +18,11 @@ namespace {
 /// often.
 constexpr std::chrono::milliseconds kPollInterval{100};
 
+bool is_running(const ProcessIdentity& process) {
+  const auto now = process_identity(process.pid);
+  return now && now->start_ticks == process.start_ticks;
+}
+
 struct WatchState : std::enable_shared_from_this<WatchState> {
   WatchState(boost::asio::io_context& io, const ProcessIdentity& watched, Callback<void()> callback)
       : descriptor(io), timer(io), process(watched), gone(std::move(callback)) {}
@@ -25,7 +30,7 @@ struct WatchState : std::enable_shared_from_this<WatchState> {
   void start() {
     const long fd = ::syscall(SYS_pidfd_open, process.pid, 0);
     // Looked at after opening: from here on the pidfd cannot mean a later process of that pid.
-    const bool same = process_identity(process.pid) == process;
+    const bool same = is_running(process);
     if (fd < 0) return poll(same ? kPollInterval : std::chrono::milliseconds(0));
     boost::system::error_code failed;
     descriptor.assign(static_cast<int>(fd), failed);
@@ -45,7 +50,7 @@ struct WatchState : std::enable_shared_from_this<WatchState> {
     timer.expires_after(delay);
     timer.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
       if (error || !self->gone) return;
-      if (process_identity(self->process.pid) == self->process) return self->poll(kPollInterval);
+      if (is_running(self->process)) return self->poll(kPollInterval);
       std::exchange(self->gone, {})();
     });
   }
@@ -86,7 +91,7 @@ std::optional<ProcessUsage> LinuxProcessTable::usage(const ProcessIdentity& proc
 }
 
 bool LinuxProcessTable::is_alive(const ProcessIdentity& process) {
-  return process_identity(process.pid) == process;
+  return is_running(process);
 }
 
 }  // namespace weir::agent

@@ -196,7 +196,7 @@ std::optional<std::int32_t> parse_pid_file(std::string_view text) {
 std::optional<ProcessIdentity> process_identity(std::int32_t pid) {
   const auto stat = read_proc_stat(pid);
   if (!stat || stat->state == 'Z' || stat->state == 'X') return std::nullopt;
-  return ProcessIdentity{pid, stat->start_ticks};
+  return ProcessIdentity{pid, stat->start_ticks, {}};
 }
 
 std::optional<ProcessUsage> process_usage(const ProcessIdentity& process) {

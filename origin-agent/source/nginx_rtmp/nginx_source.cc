@@ -29,9 +29,11 @@ Observation observe_page(const StatPage& page) {
   observation.ingress_bytes = page.ingress_bytes;
   observation.egress_bytes = page.egress_bytes;
   std::vector<ReportedStream>& streams = observation.streams.emplace();
+  std::uint32_t players = 0;
+  std::uint32_t publishers = 0;
   for (const StatStream& stream : page.streams) {
-    observation.players += stream.players;
-    observation.connections += stream.players + (stream.publishing ? 1 : 0);
+    players += stream.players;
+    publishers += stream.publishing ? 1 : 0;
     if (!stream.publishing) continue;
     auto key = key_of(stream);
     if (!key) continue;
@@ -43,6 +45,8 @@ Observation observe_page(const StatPage& page) {
     reported.players = stream.players;
     streams.push_back(std::move(reported));
   }
+  observation.players = players;
+  observation.connections = players + publishers;
   // The same app and name in two `server` blocks are one stream to everybody else.
   std::sort(streams.begin(), streams.end(), [](const auto& a, const auto& b) {
     return std::tie(a.key, a.tag) < std::tie(b.key, b.tag);
@@ -74,14 +78,14 @@ HttpUrl drop_url(const HttpUrl& control, const StatStream& publisher) {
 }
 
 NginxRtmpSource::NginxRtmpSource(boost::asio::io_context& io, const Clock& clock, Random& random,
-                                 const EpochTable& epochs, NginxRtmpOptions options,
-                                 log::Logger logger)
+                                 EpochTable& epochs, NginxRtmpOptions options, log::Logger logger)
     : io_(io),
       clock_(clock),
       random_(random),
       epochs_(epochs),
       options_(std::move(options)),
-      logger_(std::move(logger)) {}
+      logger_(std::move(logger)),
+      watch_(epochs, [this](const std::string&) { look_again(); }) {}
 
 void NginxRtmpSource::observe(const std::optional<ProcessIdentity>&,
                               Callback<void(Observation)> done) {
@@ -124,19 +128,48 @@ FoundProcess NginxRtmpSource::find_without_stat() const {
   return find_by_port(address->port);
 }
 
+void NginxRtmpSource::look_again() {
+  if (std::exchange(looking_again_, true)) {
+    raised_meanwhile_ = true;
+    return;
+  }
+  fencing_look_ =
+      HttpGet::start(io_, options_.stat, kHttpTimeout, [this](const Result<std::string>& answer) {
+        looking_again_ = false;
+        if (answer) {
+          if (const Result<StatPage> page = parse_stat_page(*answer)) fence(*page);
+        }
+        // One that fails is made up for by the next regular look.
+        if (std::exchange(raised_meanwhile_, false)) look_again();
+      });
+}
+
 void NginxRtmpSource::fence(const StatPage& page) {
   if (!options_.control) return;
-  drops_.clear();
+  std::vector<std::string> tagged;
+  for (const StatStream& stream : page.streams) {
+    if (!stream.publishing || !epoch_of_tag(stream.publisher_swf_url)) continue;
+    if (auto key = key_of(stream)) tagged.push_back(std::move(*key));
+  }
+  watch_.watch(std::move(tagged));
+  drops_.remove_if([](const Drop& drop) { return drop.done; });
   for (const StatStream& publisher : fenced_publishers(page, epochs_)) {
+    if (drops_.size() >= kFencedAtOnceMax) break;
+    // Asked for a moment ago: the answer is under way.
+    if (std::any_of(drops_.begin(), drops_.end(),
+                    [&](const Drop& d) { return d.publisher_id == publisher.publisher_id; }))
+      continue;
     logger_.warning("client {} publishes {}/{} with the outdated tag {}: dropped",
                     publisher.publisher_id, publisher.app, publisher.name,
                     publisher.publisher_swf_url);
-    drops_.push_back(HttpGet::start(io_, drop_url(*options_.control, publisher), kHttpTimeout,
-                                    [this](const Result<std::string>& answer) {
-                                      if (!answer)
-                                        logger_.warning("dropping a publisher failed: {}",
-                                                        answer.error().message);
-                                    }));
+    Drop& drop = drops_.emplace_back(Drop{publisher.publisher_id, false, {}});
+    drop.request = HttpGet::start(io_, drop_url(*options_.control, publisher), kHttpTimeout,
+                                  [this, &drop](const Result<std::string>& answer) {
+                                    drop.done = true;
+                                    if (!answer)
+                                      logger_.warning("dropping a publisher failed: {}",
+                                                      answer.error().message);
+                                  });
   }
 }
 

@@ -8,6 +8,7 @@
 // Threading: the io_context's one thread. Lifetime: io_context, clock, random and epochs
 // outlive it.
 
+#include <list>
 #include <string>
 
 #include "common/base/random.h"
@@ -40,25 +41,40 @@ HttpUrl drop_url(const HttpUrl& control, const StatStream& publisher);
 class NginxRtmpSource final : public OriginSource {
  public:
   NginxRtmpSource(boost::asio::io_context& io, const Clock& clock, Random& random,
-                  const EpochTable& epochs, NginxRtmpOptions options, log::Logger logger);
+                  EpochTable& epochs, NginxRtmpOptions options, log::Logger logger);
 
   void observe(const std::optional<ProcessIdentity>& watched,
                Callback<void(Observation)> done) override;
   void probe(Callback<void(probe::ProbeResult)> done) override;
 
  private:
+  /// One request that drops a publisher.
+  struct Drop {
+    std::uint64_t publisher_id = 0;
+    bool done = false;
+    HttpGet request;
+  };
+
   Observation read_answer(const Result<std::string>& answer);
+  /// Drops who is fenced off now, and watches the epochs of those who are tagged.
   void fence(const StatPage& page);
+  /// A fresh look to fence by: a client number remembered from the last one could by now be another
+  /// client of another worker.
+  void look_again();
   FoundProcess find_without_stat() const;
 
   boost::asio::io_context& io_;
   const Clock& clock_;
   Random& random_;
-  const EpochTable& epochs_;
+  EpochTable& epochs_;
   const NginxRtmpOptions options_;
   log::Logger logger_;
   HttpGet stat_;
-  std::vector<HttpGet> drops_;
+  std::list<Drop> drops_;
+  EpochWatch watch_;  ///< of the streams with a tagged publisher
+  HttpGet fencing_look_;
+  bool looking_again_ = false;
+  bool raised_meanwhile_ = false;
   probe::ProbeHandle probe_;
 };
 

@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 
-constexpr ProcessIdentity kProcess{10, 1000};
+const ProcessIdentity kProcess{10, 1000};
 
 class FakeLink final : public AttachLink {
  public:

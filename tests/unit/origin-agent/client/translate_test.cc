@@ -17,8 +17,9 @@ TEST(TranslateTest, AHelloCarriesEveryFactOfItsOrigins) {
   spec.zone = "z";
   spec.labels = {{"a", "b"}};
   spec.capacity = {500, 1'000'000, 1, 0};
-  OriginSeen seen{&spec, "1.2", IncarnationId("i1"), true, {{"v/a/s", "weir:f/s/1.1", 8, 9, 3}},
-                  true};
+  spec.claimed_id = OriginId("vid-1");
+  OriginSeen seen{
+      &spec, "1.2", IncarnationId("i1"), true, {{"v/a/s", "weir:f/s/1.1", 8, 9, 3, true}}, true};
   const auto hello =
       to_proto(Hello{AgentId("a"), "run", "0.1", {"host", 4, 1 << 30}, {seen}, 77}).hello();
   EXPECT_EQ(hello.agent(), "a");
@@ -39,6 +40,26 @@ TEST(TranslateTest, AHelloCarriesEveryFactOfItsOrigins) {
   EXPECT_TRUE(out.streams_known());
   EXPECT_EQ(out.streams(0).tag(), "weir:f/s/1.1");
   EXPECT_EQ(out.streams(0).players(), 3U);
+  EXPECT_TRUE(out.streams(0).tag_unread());
+  EXPECT_EQ(out.claimed_id(), "vid-1");
+}
+
+TEST(TranslateTest, EveryKindAndProtocolHasItsWord) {
+  OriginSpec spec;
+  spec.kind = OriginKind::kSrs;
+  spec.endpoints = {{EndpointProtocol::kRtmp, "h:1"},
+                    {EndpointProtocol::kHttp, "h:2"},
+                    {EndpointProtocol::kSrt, "h:3"},
+                    {EndpointProtocol::kWebrtc, "h:4"}};
+  OriginSeen seen;
+  seen.spec = &spec;
+  const pb::OriginSeen out = to_proto(seen).origin_seen();
+  EXPECT_EQ(out.kind(), pb::ORIGIN_KIND_SRS);
+  EXPECT_EQ(out.claimed_id(), "");
+  EXPECT_EQ(out.endpoints(0).protocol(), pb::PROTOCOL_RTMP);
+  EXPECT_EQ(out.endpoints(1).protocol(), pb::PROTOCOL_HTTP);
+  EXPECT_EQ(out.endpoints(2).protocol(), pb::PROTOCOL_SRT);
+  EXPECT_EQ(out.endpoints(3).protocol(), pb::PROTOCOL_WEBRTC);
 }
 
 TEST(TranslateTest, ATagThatIsNotUtf8DoesNotSpoilTheMessage) {

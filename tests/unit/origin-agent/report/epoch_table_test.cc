@@ -1,6 +1,8 @@
 #include "origin-agent/report/epoch_table.h"
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -74,6 +76,44 @@ TEST(EpochTableTest, AFullTableForgetsTheLowestEpoch) {
   table.learn({"v/a/old", Epoch{4, 2}});
   EXPECT_FALSE(table.fences("v/a/old", "weir:f/s/4.1"));
   EXPECT_TRUE(table.fences("v/a/2", "weir:f/s/5.1"));
+}
+
+TEST(EpochWatchTest, OnlyAHigherEpochOfAWatchedStreamIsTold) {
+  EpochTable table;
+  std::vector<std::string> told;
+  EpochWatch watch(table, [&](const std::string& stream) { told.push_back(stream); });
+  watch.watch({"v/a/s", "v/a/t", "v/a/s"});
+  table.learn({"v/a/s", Epoch{5, 10}});
+  table.learn({"v/a/s", Epoch{5, 10}});
+  table.learn({"v/a/s", Epoch{5, 9}});
+  table.learn({"v/a/other", Epoch{5, 11}});
+  EXPECT_EQ(told, std::vector<std::string>{"v/a/s"});
+  watch.watch({"v/a/other"});
+  table.learn({"v/a/s", Epoch{6, 1}});
+  table.learn({"v/a/other", Epoch{6, 2}});
+  EXPECT_EQ(told, (std::vector<std::string>{"v/a/s", "v/a/other"}));
+}
+
+TEST(EpochWatchTest, EveryWatchIsToldUntilItsEndAndMayChangeItsMind) {
+  EpochTable table;
+  int first = 0;
+  int second = 0;
+  EpochWatch one(table, [&](const std::string&) { ++first; });
+  one.watch({"v/a/s"});
+  {
+    std::optional<EpochWatch> two;
+    two.emplace(table, [&](const std::string&) {
+      ++second;
+      two->watch({});
+    });
+    two->watch({"v/a/s"});
+    table.learn({"v/a/s", Epoch{1, 1}});
+    table.learn({"v/a/s", Epoch{1, 2}});
+    two->watch({"v/a/s"});
+  }
+  table.learn({"v/a/s", Epoch{1, 3}});
+  EXPECT_EQ(first, 3);
+  EXPECT_EQ(second, 1);
 }
 
 }  // namespace

@@ -12,8 +12,8 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr ProcessIdentity kProcess{100, 7000};
-constexpr ProcessIdentity kSecond{200, 9000};
+const ProcessIdentity kProcess{100, 7000};
+const ProcessIdentity kSecond{200, 9000};
 
 /// A reporter with two origins and three replicas, and what it did.
 class ReporterTest : public ::testing::Test {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "origin-agent/report/limits.h"
+#include "origin-agent/report/messages.h"
 
 namespace weir::agent {
 namespace {
@@ -42,6 +43,22 @@ TEST(SavedStateTest, TextThatWouldBreakTheFormatIsNotRemembered) {
   const auto decoded = decode_saved_state(encode(state));
   ASSERT_TRUE(decoded);
   EXPECT_EQ(*decoded, sample());
+}
+
+TEST(ProcessIdentityTest, ALifeIsNamedByTheServerWhereItHasANameForIt) {
+  EXPECT_EQ(to_text(ProcessIdentity{10, 700, {}}), "10.700");
+  EXPECT_EQ(to_text(ProcessIdentity{10, 700, "u0x"}), "u0x.10");
+  EXPECT_EQ(to_text(ProcessIdentity{10, 0, "u0x"}), "u0x.10");
+}
+
+TEST(ProcessIdentityTest, OneLifeMayBeKnownWithAndWithoutItsName) {
+  const ProcessIdentity named{10, 700, "u0x"};
+  EXPECT_TRUE(is_same_life(named, {10, 700, {}}));
+  EXPECT_TRUE(is_same_life(named, {10, 0, "u0x"}));
+  EXPECT_FALSE(is_same_life(named, {10, 700, "other"})) << "it began anew without a new process";
+  EXPECT_FALSE(is_same_life(named, {11, 0, "u0x"}));
+  EXPECT_FALSE(is_same_life(named, {10, 701, {}}));
+  EXPECT_FALSE(is_same_life({10, 0, {}}, {10, 0, {}})) << "a bare pid says nothing";
 }
 
 }  // namespace

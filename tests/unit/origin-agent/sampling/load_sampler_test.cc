@@ -44,6 +44,21 @@ TEST(LoadSamplerTest, AMissedReadingKeepsTheLastProbeTimeAndTraffic) {
   EXPECT_EQ(sampler.sample().streams, 1U);
 }
 
+TEST(LoadSamplerTest, AMissedLookIsNoEmptyServer) {
+  LoadSampler sampler;
+  sampler.update(kStart, RawReading{.streams = 7, .players = 3, .connections = 12});
+  sampler.update(kStart + 1s, RawReading{});
+  EXPECT_EQ(sampler.sample().streams, 7U);
+  EXPECT_EQ(sampler.sample().players, 3U);
+  EXPECT_EQ(sampler.sample().connections, 12U);
+}
+
+TEST(LoadSamplerTest, UsedCoresCountWhereProcessorTimeIsUnknown) {
+  LoadSampler sampler;
+  sampler.update(kStart, RawReading{.used_cores = 0.5, .cores = 2});
+  EXPECT_DOUBLE_EQ(sampler.sample().cpu_utilization, 0.25);
+}
+
 TEST(LoadSamplerTest, ANewIncarnationStartsAtNothing) {
   LoadSampler sampler;
   sampler.update(kStart, RawReading{.cpu_seconds = 5, .ingress_bytes = 1 << 20});

@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr ProcessIdentity kFirst{10, 1000};
-constexpr ProcessIdentity kRespawned{11, 5000};
+const ProcessIdentity kFirst{10, 1000};
+const ProcessIdentity kRespawned{11, 5000};
 
 /// An origin whose process and answers the test sets.
 class FakeSource final : public OriginSource {
@@ -237,6 +237,34 @@ TEST_F(OriginMonitorTest, AbsenceIsToldAndStreamsAndLoadOnlyOfTheWatchedProcess)
   EXPECT_EQ(notes_.load.streams, 1U);
   EXPECT_EQ(notes_.load.open_files_max, 1024U);
   EXPECT_EQ(notes_.load.probe_time, Duration(1ms));
+}
+
+TEST_F(OriginMonitorTest, AServerThatNamesItsLivesBeginsANewOneAtOnce) {
+  source_.process = ProcessIdentity{10, 1000, "one"};
+  start();
+  executor_.advance(5s);
+  source_.process = ProcessIdentity{10, 1000, {}};
+  executor_.advance(2s);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10")) << "a look that learnt less is no new life";
+  source_.process = ProcessIdentity{10, 1000, "two"};
+  executor_.advance(2s);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "gone", "seen 10"));
+}
+
+TEST_F(OriginMonitorTest, AProcessThatThisHostDoesNotShowIsJudgedByProbesAndByItsSuccessor) {
+  const ProcessIdentity hidden{10, 0, "one"};
+  processes_.dead[hidden] = true;  // what /proc says of that pid is about another process
+  source_.process = hidden;
+  start();
+  executor_.advance(5s);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10"));
+  EXPECT_EQ(notes_.load.open_files_max, 0U) << "not asked of /proc";
+  source_.process.reset();
+  executor_.advance(5s);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10")) << "an API that does not answer is no death";
+  source_.process = ProcessIdentity{10, 0, "two"};
+  executor_.advance(2s);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "gone", "seen 10"));
 }
 
 TEST_F(OriginMonitorTest, ASlowLookIsNotDoubled) {
