@@ -106,18 +106,21 @@ void Agents::hello(const std::shared_ptr<AgentLink>& link, AgentHello hello) {
 
   // A hello is complete: what it does not name any more is not watched any more.
   std::set<OriginId> named;
-  for (const OriginSeen& seen : hello.origins) named.insert(seen.description.id);
+  for (const OriginSeen& seen : hello.origins) named.insert(seen.own);
   prune(agent, [&](const OriginId& own, const Origin&) { return !named.contains(own); });
+  std::erase_if(agent.rejected, [&](const auto& entry) { return !named.contains(entry.first); });
+  // Of two that ask for one id, who had it keeps it, also after a loss of history.
+  std::ranges::partition(hello.origins,
+                         [](const OriginSeen& seen) { return !seen.incarnation.empty(); });
   std::vector<membership::SeenOrigin> known;
   std::vector<OriginId> unclear;  // whose id in the cluster only the store can tell
   for (OriginSeen& seen : hello.origins) {
-    const OriginId own = seen.description.id;
+    const OriginId own = seen.own;
     Origin* origin = note_seen(agent, std::move(seen));
     if (origin == nullptr) continue;
-    const auto owner = owners_.find(origin->id);
-    if (owner != owners_.end() && owner->second.agent == agent.id) {
+    if (owns(agent.id, own, origin->id)) {
       known.push_back({origin->id, !origin->seen.process.empty(), origin->seen.probe_answered});
-    } else if (owner == owners_.end() && view_.origin(origin->id) == nullptr) {
+    } else if (!owners_.contains(origin->id) && view_.origin(origin->id) == nullptr) {
       owners_.emplace(origin->id, Own{agent.id, own});
       known.push_back({origin->id, !origin->seen.process.empty(), origin->seen.probe_answered});
     } else {
@@ -135,10 +138,7 @@ void Agents::prune(Agent& agent, Gone gone) {
   std::erase_if(agent.origins, [&](const auto& entry) {
     const auto& [own, origin] = entry;
     if (!gone(own, origin)) return false;
-    const auto owner = owners_.find(origin.id);
-    const bool his =
-        owner != owners_.end() && owner->second.agent == agent.id && owner->second.origin == own;
-    if (his) owners_.erase(owner);
+    if (owns(agent.id, own, origin.id)) owners_.erase(origin.id);
     return true;
   });
 }
@@ -164,21 +164,38 @@ Agents::Origin* Agents::find(const AgentId& agent, const OriginId& own) {
   return origin == found->second.origins.end() ? nullptr : &origin->second;
 }
 
+bool Agents::owns(const AgentId& agent, const OriginId& own, const OriginId& id) const {
+  const auto owner = owners_.find(id);
+  return owner != owners_.end() && owner->second.agent == agent && owner->second.origin == own;
+}
+
+void Agents::reject(Agent& agent, const OriginSeen& seen, const std::string& why) {
+  agent.link->send(OriginAccepted{seen.own, {}, seen.process, {}, why});
+  if (seen.own.str().size() > kTextBytesMax) return;  // not repeated anywhere
+  const bool known = agent.rejected.contains(seen.own);
+  if (!known && agent.rejected.size() >= kOriginsPerAgentMax) return;
+  // Agents offer it again and again: told once.
+  if (std::exchange(agent.rejected[seen.own], why) == why) return;
+  events_.add("ORIGIN_REJECTED", Severity::kError, agent_name(agent.id),
+              fmt::format("its origin {} was turned away: {}", seen.own.str(), why),
+              {{"origin", seen.own.str()}});
+}
+
 Agents::Origin* Agents::note_seen(Agent& agent, OriginSeen seen) {
-  const OriginId own = seen.description.id;
+  const OriginId own = seen.own;
   auto why = rejection(agent, seen);
   const bool known = agent.origins.contains(own);
   if (why.empty() && !known && agent.origins.size() >= kOriginsPerAgentMax) {
     why = "this agent has too many origins";
   }
   if (!why.empty()) {
-    context_.log.warning("origin {} of agent {} was rejected: {}", own.str(), agent.id.str(), why);
-    agent.link->send(OriginAccepted{own, {}, seen.process, {}, why});
+    reject(agent, seen, why);
     return nullptr;
   }
+  agent.rejected.erase(own);
   seen.description.agent = agent.id;
   Origin& origin = agent.origins[own];
-  if (origin.id.empty()) origin.id = own;
+  if (origin.id.empty()) origin.id = seen.description.id;
   if (origin.seen.process != seen.process) {
     origin.accepted = {};
     origin.streams.clear();
@@ -188,6 +205,9 @@ Agents::Origin* Agents::note_seen(Agent& agent, OriginSeen seen) {
 }
 
 std::string Agents::rejection(const Agent& agent, const OriginSeen& seen) const {
+  if (seen.own.empty() || seen.own.str().size() > kTextBytesMax) {
+    return "its agent gives it no name, or one that is too long";
+  }
   if (auto why = description_error(seen.description); !why.empty()) return why;
   const bool peer_is_local = is_loopback_peer(agent.link->peer());
   if (context_.options.listener_is_loopback || peer_is_local) return {};
@@ -195,12 +215,11 @@ std::string Agents::rejection(const Agent& agent, const OriginSeen& seen) const 
 }
 
 void Agents::seen(Agent& agent, OriginSeen seen) {
-  const OriginId own = seen.description.id;
+  const OriginId own = seen.own;
   Origin* origin = note_seen(agent, std::move(seen));
   if (origin == nullptr) return;
-  const auto owner = owners_.find(origin->id);
-  const bool taken = owner == owners_.end() ? view_.origin(origin->id) != nullptr
-                                            : owner->second.agent != agent.id;
+  const bool taken = owners_.contains(origin->id) ? !owns(agent.id, own, origin->id)
+                                                  : view_.origin(origin->id) != nullptr;
   if (taken) return upsert(agent.id, own);
   owners_.insert_or_assign(origin->id, Own{agent.id, own});
   const membership::SeenOrigin sighting{origin->id, !origin->seen.process.empty(),
@@ -254,18 +273,18 @@ void Agents::accepted(const AgentId& agent_id, const OriginId& own, const std::s
   if (origin.seen.process != process) return;
   const OriginId id = upserted.record.description.id;
   if (origin.id != id) {
-    const auto owner = owners_.find(origin.id);
-    if (owner != owners_.end() && owner->second.agent == agent_id) owners_.erase(owner);
+    if (owns(agent_id, own, origin.id)) owners_.erase(origin.id);
     origin.id = id;
   }
   owners_.insert_or_assign(id, Own{agent_id, own});
   const bool first = origin.accepted != upserted.record.incarnation;
   origin.accepted = upserted.record.incarnation;
   if (upserted.id_taken && first) {
+    const std::string& wanted = origin.seen.description.id.str();
     events_.add("ORIGIN_ID_TAKEN", Severity::kWarning, "origins/" + id.str(),
-                fmt::format("agent {} calls it {}, which is another live origin", agent_id.str(),
-                            own.str()),
-                {{"agent", agent_id.str()}, {"wanted", own.str()}});
+                fmt::format("{} of agent {} asks for the id {}, which another live origin has",
+                            own.str(), agent_id.str(), wanted),
+                {{"agent", agent_id.str()}, {"origin", own.str()}, {"wanted", wanted}});
   }
   liveness_.tell([&](membership::Membership& rules) {
     return rules.origin_registered({id, origin.accepted, agent_id, origin.seen.probe_answered},
@@ -389,6 +408,24 @@ std::size_t Agents::waiting_for_process() const {
     }
   }
   return waiting;
+}
+
+std::size_t Agents::rejected_count() const {
+  std::size_t count = 0;
+  for (const auto& [id, agent] : agents_) count += agent.link ? agent.rejected.size() : 0;
+  return count;
+}
+
+std::vector<Agents::Rejected> Agents::rejected(std::size_t limit) const {
+  std::vector<Rejected> out;
+  for (const auto& [id, agent] : agents_) {
+    if (!agent.link) continue;
+    for (const auto& [own, why] : agent.rejected) {
+      if (out.size() == limit) return out;
+      out.push_back({id, own, why});
+    }
+  }
+  return out;
 }
 
 std::optional<StreamLoad> Agents::stream_load(const OriginId& origin,

@@ -2,9 +2,9 @@
 // Agents: attached ones, the origins they report, admission of processes as incarnations, load
 // (design 6).
 //
-// Purpose: an agent names its origins by its own ids; here they are matched with the ids in the
-// cluster, which differ when two live origins claim one.
-// Threading: the core's thread. Lifetime: links are shared with the RPC edge.
+// Purpose: an agent names its origins by names of its own and says which id each of them asks for;
+// here they are matched with the ids in the cluster, which differ when two live origins ask for
+// one. Threading: the core's thread. Lifetime: links are shared with the RPC edge.
 
 #include <map>
 #include <memory>
@@ -58,13 +58,21 @@ class Agents {
   /// Origins that attached agents watch and whose process has not been seen to run.
   std::size_t waiting_for_process() const;
   bool admitting() const { return admitting_ > 0; }
+  /// An origin that an attached agent offers and that was turned away.
+  struct Rejected {
+    AgentId agent;
+    OriginId origin;  ///< as the agent calls it
+    std::string why;
+  };
+  std::size_t rejected_count() const;
+  std::vector<Rejected> rejected(std::size_t limit) const;
   /// What the origin says about a stream placed on it; nothing: not reported.
   std::optional<StreamLoad> stream_load(const OriginId& origin, const StreamKey& stream) const;
 
  private:
   struct Origin {
     OriginSeen seen;         ///< newest
-    OriginId id;             ///< in the cluster; the agent's own until it was accepted
+    OriginId id;             ///< in the cluster; the one asked for until it was accepted
     IncarnationId accepted;  ///< of `seen.process`; empty = not accepted yet
     std::unordered_map<StreamKey, StreamLoad> streams;
   };
@@ -73,7 +81,8 @@ class Agents {
     std::string instance;
     std::shared_ptr<AgentLink> link;  ///< null = not attached
     std::optional<MonotonicTime> detached_since;
-    std::map<OriginId, Origin> origins;  ///< by the agent's own id
+    std::map<OriginId, Origin> origins;        ///< by the agent's own name
+    std::map<OriginId, std::string> rejected;  ///< likewise, and why
   };
 
   void hello(const std::shared_ptr<AgentLink>& link, AgentHello hello);
@@ -82,8 +91,11 @@ class Agents {
   void seen(Agent& agent, OriginSeen seen);
   void verdict(Agent& agent, const OriginVerdict& verdict);
   void detach(Agent& agent);
-  /// Keeps what is known of the origin; false: too many.
+  /// Keeps what is known of the origin; null: turned away.
   Origin* note_seen(Agent& agent, OriginSeen seen);
+  void reject(Agent& agent, const OriginSeen& seen, const std::string& why);
+  /// Whether the origin's id in the cluster is taken for this very origin of this agent.
+  bool owns(const AgentId& agent, const OriginId& own, const OriginId& id) const;
   /// Forgets those of its origins for which `gone` holds, with what they own.
   template <class Gone>
   void prune(Agent& agent, Gone gone);

@@ -37,7 +37,8 @@ inline constexpr auto kRequestIdWindow = 60s;
 inline constexpr std::size_t kRequestIdsMax = 100'000;
 
 // --- bounds
-inline constexpr std::size_t kWarningsMax = 20;  ///< of the cluster status
+inline constexpr std::size_t kWarningsMax = 20;   ///< of the cluster status
+inline constexpr std::size_t kRejectedShown = 5;  ///< origins turned away, named in the status
 inline constexpr std::size_t kEventsKept = 10'000;
 inline constexpr std::size_t kEventWatchersMax = 256;
 inline constexpr std::size_t kForwardersMax = 1'000;

@@ -229,6 +229,14 @@ void Listing::add_warnings(StatusInfo& status) const {
   if (waiting > 0) {
     warn(fmt::format("{} origins are watched by an agent but do not run", waiting));
   }
+  status.origins_rejected = static_cast<std::uint32_t>(agents_.rejected_count());
+  for (const auto& rejected : agents_.rejected(kRejectedShown)) {
+    warn(fmt::format("origin {} of agent {} is turned away: {}", rejected.origin.str(),
+                     rejected.agent.str(), rejected.why));
+  }
+  if (status.origins_rejected > kRejectedShown) {
+    warn(fmt::format("{} more origins are turned away", status.origins_rejected - kRejectedShown));
+  }
   if (board_.views().empty() && waiting == 0) {
     warn("no origin is registered: start weir-origin-agent or use weirctl origin register");
   } else if (status.origins_alive == 0 && !board_.views().empty()) {

@@ -61,7 +61,8 @@ struct StatusInfo {
   bool verdicts_frozen = false;
   std::uint32_t origins_alive = 0, origins_suspect = 0, origins_dead = 0, origins_cordoned = 0;
   std::uint32_t streams_bound = 0, streams_publishing = 0, streams_orphaned = 0;
-  std::uint32_t forwarders_attached = 0, agents_attached = 0;
+  std::uint32_t streams_split = 0, streams_direct = 0;
+  std::uint32_t forwarders_attached = 0, agents_attached = 0, origins_rejected = 0;
   SessionTable::Counts sessions;
   Duration uptime{};
   std::vector<std::string> warnings;

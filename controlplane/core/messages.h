@@ -180,10 +180,12 @@ struct ReportedStream {
   double ingress_bits_per_second = 0;
   double egress_bits_per_second = 0;
   std::uint32_t players = 0;
+  bool tag_unread = false;  ///< its publisher was not looked at yet: no tag means nothing
 };
 
 struct OriginSeen {
-  model::OriginDescription description;  ///< `agent` is filled in by the core
+  OriginId own;                          ///< what the agent calls it, unique within the agent
+  model::OriginDescription description;  ///< `id`: asked for; `agent` is filled in by the core
   std::string process;                   ///< empty = no process runs
   IncarnationId incarnation;             ///< as told before for this process
   bool probe_answered = false;
@@ -207,6 +209,7 @@ struct OriginReport {
   std::vector<ReportedStream> streams;
   bool streams_complete = false;
   std::vector<StreamKey> ended_streams;
+  std::uint64_t stream_readings = 0;  ///< 0 = each report is a reading of its own
 };
 
 struct LoadReport {
@@ -249,7 +252,7 @@ struct ReportAck {
   std::uint64_t sequence = 0;
 };
 
-/// Newest epoch of a stream on one of the agent's origins.
+/// Newest epoch of a stream on one of the agent's origins, or reported by one.
 struct StreamEpoch {
   StreamKey stream;
   Epoch epoch;

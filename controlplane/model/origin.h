@@ -56,7 +56,8 @@ struct OriginDescription {
   std::string zone;
   std::map<std::string, std::string> labels;
   Capacity capacity;
-  AgentId agent;  ///< empty = static
+  AgentId agent;                 ///< empty = static
+  std::string software_version;  ///< as the server says; empty = unknown
   bool operator==(const OriginDescription&) const = default;
 };
 

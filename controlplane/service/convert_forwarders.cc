@@ -301,6 +301,9 @@ void write(const core::StatusInfo& status, pb::ClusterStatus* out) {
   out->set_publishers(status.sessions.publishers);
   out->set_players(status.sessions.players);
   write(status.uptime, out->mutable_uptime());
+  out->set_streams_split(status.streams_split);
+  out->set_streams_direct(status.streams_direct);
+  out->set_origins_rejected(status.origins_rejected);
   for (const auto& warning : status.warnings) out->add_warnings(warning);
 }
 

@@ -48,8 +48,12 @@ void write(const model::Load& load, pb::OriginLoad* out) {
 std::optional<core::ReportedStream> read(const pb::ReportedStream& stream) {
   auto key = parse_stream_key(stream.stream());
   if (!key) return std::nullopt;
-  return core::ReportedStream{std::move(*key), stream.tag(), stream.ingress_bits_per_second(),
-                              stream.egress_bits_per_second(), stream.players()};
+  return core::ReportedStream{std::move(*key),
+                              stream.tag(),
+                              stream.ingress_bits_per_second(),
+                              stream.egress_bits_per_second(),
+                              stream.players(),
+                              stream.tag_unread()};
 }
 
 template <class Streams>
@@ -63,7 +67,8 @@ std::vector<core::ReportedStream> read_streams(const Streams& streams) {
 
 core::OriginSeen read(const pb::OriginSeen& seen) {
   core::OriginSeen out;
-  out.description.id = OriginId(seen.origin());
+  out.own = OriginId(seen.origin());
+  out.description.id = OriginId(seen.claimed_id().empty() ? seen.origin() : seen.claimed_id());
   out.description.kind = service::read(seen.kind());
   for (const auto& endpoint : seen.endpoints()) {
     out.description.endpoints.push_back(service::read(endpoint));
@@ -71,6 +76,7 @@ core::OriginSeen read(const pb::OriginSeen& seen) {
   out.description.zone = seen.zone();
   out.description.labels = {seen.labels().begin(), seen.labels().end()};
   out.description.capacity = read(seen.capacity());
+  out.description.software_version = seen.software_version();
   out.process = seen.process();
   out.incarnation = IncarnationId(seen.incarnation());
   out.probe_answered = seen.probe_answered();
@@ -101,6 +107,7 @@ core::LoadReport read(const pb::LoadReport& report) {
     of.load = read(origin.load());
     of.streams = read_streams(origin.streams());
     of.streams_complete = origin.streams_complete();
+    of.stream_readings = origin.stream_readings();
     for (const auto& ended : origin.ended_streams()) {
       if (auto key = parse_stream_key(ended)) of.ended_streams.push_back(std::move(*key));
     }
@@ -193,6 +200,7 @@ void write(const core::OriginInfo& origin, pb::Origin* out) {
   out->set_placed_streams(origin.placed_streams);
   if (record.first_seen != WallTime{}) write(record.first_seen, out->mutable_create_time());
   write(record.revision, out->mutable_revision());
+  out->set_software_version(description.software_version);
   for (const auto& forwarder : origin.penalized_forwarders) {
     out->add_penalized_forwarders(forwarder.str());
   }

@@ -193,6 +193,7 @@ class CoreHarness {
   static OriginSeen seen(const std::string& id, const std::string& address,
                          const std::string& process, IncarnationId incarnation = {}) {
     OriginSeen origin;
+    origin.own = OriginId(id);
     origin.description.id = OriginId(id);
     origin.description.endpoints = {{model::Protocol::kRtmp, address}};
     origin.process = process;
