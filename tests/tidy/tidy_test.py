@@ -28,6 +28,7 @@ EXTERNALS = {
     '<yaml>': re.compile(r'^yaml-cpp/'),
     '<cli11>': re.compile(r'^CLI/'),
     '<prometheus>': re.compile(r'^prometheus/'),
+    '<json>': re.compile(r'^boost/json'),
 }
 
 
