@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <prometheus/counter.h>
+#include <prometheus/family.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
@@ -16,31 +17,41 @@ namespace {
 
 class PrometheusCounter final : public Counter {
  public:
-  explicit PrometheusCounter(prometheus::Counter& inner) : inner_(inner) {}
+  using Family = prometheus::Family<prometheus::Counter>;
+  PrometheusCounter(Family& family, prometheus::Counter& inner) : family_(family), inner_(inner) {}
+  ~PrometheusCounter() override { family_.Remove(&inner_); }
   void add(double amount) override { inner_.Increment(amount); }
   double value() const override { return inner_.Value(); }
 
  private:
+  Family& family_;
   prometheus::Counter& inner_;
 };
 
 class PrometheusGauge final : public Gauge {
  public:
-  explicit PrometheusGauge(prometheus::Gauge& inner) : inner_(inner) {}
+  using Family = prometheus::Family<prometheus::Gauge>;
+  PrometheusGauge(Family& family, prometheus::Gauge& inner) : family_(family), inner_(inner) {}
+  ~PrometheusGauge() override { family_.Remove(&inner_); }
   void set(double value) override { inner_.Set(value); }
   void add(double amount) override { inner_.Increment(amount); }
   double value() const override { return inner_.Value(); }
 
  private:
+  Family& family_;
   prometheus::Gauge& inner_;
 };
 
 class PrometheusHistogram final : public Histogram {
  public:
-  explicit PrometheusHistogram(prometheus::Histogram& inner) : inner_(inner) {}
+  using Family = prometheus::Family<prometheus::Histogram>;
+  PrometheusHistogram(Family& family, prometheus::Histogram& inner)
+      : family_(family), inner_(inner) {}
+  ~PrometheusHistogram() override { family_.Remove(&inner_); }
   void observe(double value) override { inner_.Observe(value); }
 
  private:
+  Family& family_;
   prometheus::Histogram& inner_;
 };
 
@@ -77,7 +88,7 @@ Counter& Registry::counter(const std::string& name, const std::string& help, con
   auto& slot = state_->counters[{name, labels}];
   if (!slot) {
     auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(state_->registry);
-    slot = std::make_unique<PrometheusCounter>(family.Add(labels));
+    slot = std::make_unique<PrometheusCounter>(family, family.Add(labels));
   }
   return *slot;
 }
@@ -88,7 +99,7 @@ Gauge& Registry::gauge(const std::string& name, const std::string& help, const L
   auto& slot = state_->gauges[{name, labels}];
   if (!slot) {
     auto& family = prometheus::BuildGauge().Name(name).Help(help).Register(state_->registry);
-    slot = std::make_unique<PrometheusGauge>(family.Add(labels));
+    slot = std::make_unique<PrometheusGauge>(family, family.Add(labels));
   }
   return *slot;
 }
@@ -100,9 +111,21 @@ Histogram& Registry::histogram(const std::string& name, const std::string& help,
   auto& slot = state_->histograms[{name, labels}];
   if (!slot) {
     auto& family = prometheus::BuildHistogram().Name(name).Help(help).Register(state_->registry);
-    slot = std::make_unique<PrometheusHistogram>(family.Add(labels, buckets));
+    slot = std::make_unique<PrometheusHistogram>(family, family.Add(labels, buckets));
   }
   return *slot;
+}
+
+void Registry::remove(const std::string& label, const std::string& value) {
+  const std::lock_guard lock(state_->mutex);
+  const auto has_label = [&](const auto& entry) {
+    const Labels& labels = entry.first.second;
+    const auto found = labels.find(label);
+    return found != labels.end() && found->second == value;
+  };
+  std::erase_if(state_->counters, has_label);
+  std::erase_if(state_->gauges, has_label);
+  std::erase_if(state_->histograms, has_label);
 }
 
 void Registry::before_expose(std::function<void()> refresh) {

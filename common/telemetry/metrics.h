@@ -3,8 +3,8 @@
 //
 // Purpose: a registry object handed to whoever counts; there is no global one. The library behind
 // it appears in metrics.cc alone. Threading: every function from any thread; add, set and observe
-// are lock-free or nearly so. Lifetime: metrics live as long as their registry, at a fixed address:
-// keep references.
+// are lock-free or nearly so. Lifetime: metrics live as long as their registry, at a fixed address,
+// unless remove() ends them: keep references.
 
 #include <functional>
 #include <map>
@@ -53,6 +53,9 @@ class Registry {
   /// `buckets`: upper bounds, ascending.
   Histogram& histogram(const std::string& name, const std::string& help,
                        const std::vector<double>& buckets, const Labels& labels = {});
+
+  /// Ends every metric that has this label: what it names is gone. References to them are invalid.
+  void remove(const std::string& label, const std::string& value);
 
   /// Runs before each exposition, on the thread that exposes: refreshes gauges that are derived.
   void before_expose(std::function<void()> refresh);

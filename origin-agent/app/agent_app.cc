@@ -18,6 +18,7 @@
 #include "common/telemetry/log.h"
 #include "common/telemetry/metrics.h"
 #include "origin-agent/app/agent_metrics.h"
+#include "origin-agent/app/origin_fleet.h"
 #include "origin-agent/app/settings.h"
 #include "origin-agent/app/state_file.h"
 #include "origin-agent/client/grpc_link.h"
@@ -29,22 +30,13 @@
 #include "weir/config/v1/config.pb.h"
 
 namespace weir::agent {
-namespace {
-
-std::vector<OriginSpec> specs_of(const AgentSettings& settings) {
-  std::vector<OriginSpec> specs;
-  for (const OriginSettings& origin : settings.origins) specs.push_back(origin.spec);
-  return specs;
-}
-
-}  // namespace
 
 struct AgentApp::Parts final : DriverObserver {
   Parts(const config::v1::OriginAgentConfig& c, std::string v)
       : config(c), version(std::move(v)), executor(io), table(io), logger("agent") {}
 
   Result<void> start();
-  void add_origin(std::size_t index, const OriginSettings& origin, const HostFacts& host);
+  std::unique_ptr<OriginSource> make_source(const OriginSettings& origin);
   void end();
   bool is_ready() const;
   std::vector<std::string> why_not_ready() const;
@@ -59,6 +51,9 @@ struct AgentApp::Parts final : DriverObserver {
   }
   void load_sampled(std::size_t origin, const LoadSample& load) override {
     figures->load(origin, load);
+  }
+  void facts_found(std::size_t origin, const FoundFacts& facts) override {
+    fleet->facts_found(origin, facts);
   }
 
   const config::v1::OriginAgentConfig config;
@@ -77,8 +72,7 @@ struct AgentApp::Parts final : DriverObserver {
   std::unique_ptr<async::Signals> signals;
   std::unique_ptr<GrpcLink> link;
   std::unique_ptr<ReportDriver> driver;
-  std::vector<std::unique_ptr<OriginSource>> sources;
-  std::vector<std::unique_ptr<OriginMonitor>> monitors;
+  std::unique_ptr<OriginFleet> fleet;
   bool ready_line_printed = false;
 };
 
@@ -104,26 +98,20 @@ void AgentApp::Parts::attached_changed(bool attached) {
   figures->attached(attached);
   if (!attached || std::exchange(ready_line_printed, true)) return;
   fmt::print("weir-origin-agent ready admin={} origins={}\n", admin_server->address(),
-             driver->reporter().origins().size());
+             driver->reporter().origin_count());
   std::fflush(stdout);
 }
 
-void AgentApp::Parts::add_origin(std::size_t index, const OriginSettings& origin,
-                                 const HostFacts& host) {
+std::unique_ptr<OriginSource> AgentApp::Parts::make_source(const OriginSettings& origin) {
   if (origin.stat) {
-    sources.push_back(std::make_unique<NginxRtmpSource>(
+    return std::make_unique<NginxRtmpSource>(
         io, clock, random, epochs,
         NginxRtmpOptions{origin.local_rtmp, *origin.stat, origin.control, origin.pid_file,
                          origin.client_address},
-        logger.with("origin", origin.spec.id.str())));
-  } else {
-    sources.push_back(std::make_unique<ProcessSource>(
-        io, clock, random,
-        ProcessOptions{origin.local_rtmp, origin.pid_file, origin.client_address}));
+        logger.with("origin", origin.spec.id.str()));
   }
-  monitors.push_back(
-      std::make_unique<OriginMonitor>(MonitorFacts{index, origin.cores, host.memory_bytes},
-                                      *sources.back(), table, executor, clock, *driver));
+  return std::make_unique<ProcessSource>(
+      io, clock, random, ProcessOptions{origin.local_rtmp, origin.pid_file, origin.client_address});
 }
 
 Result<void> AgentApp::Parts::start() {
@@ -139,12 +127,11 @@ Result<void> AgentApp::Parts::start() {
   state_file = std::make_unique<StateFile>(config.common().state_dir());
   auto saved = state_file->read();
   if (!saved) logger.warning("starting without remembered state: {}", saved.error().message);
-  const std::vector<OriginSpec> specs = specs_of(*settings);
   metrics::expose_build_info(registry, "weir-origin-agent", version);
-  figures = std::make_unique<AgentMetrics>(registry, specs);
+  figures = std::make_unique<AgentMetrics>(registry);
   link = std::make_unique<GrpcLink>(executor, settings->controlplane, *token);
   ReporterConfig reporter{
-      settings->id, random.token(16), version, host, settings->controlplane.size(), specs};
+      settings->id, random.token(16), version, host, settings->controlplane.size(), {}};
   driver = std::make_unique<ReportDriver>(
       Reporter(std::move(reporter), saved ? *saved : SavedState(), random), *link, executor, clock,
       epochs, *this);
@@ -156,16 +143,17 @@ Result<void> AgentApp::Parts::start() {
   if (auto started = admin_server->start(); !started) return started.error();
   // Nothing here has sessions to wait for: the first signal ends it as the second one does.
   signals = std::make_unique<async::Signals>(io, [this] { end(); }, [this] { end(); });
-  for (std::size_t i = 0; i < settings->origins.size(); ++i)
-    add_origin(i, settings->origins[i], host);
+  fleet = std::make_unique<OriginFleet>(FleetSurroundings{
+      *driver, table, executor, clock, *figures,
+      [this](const OriginSettings& origin) { return make_source(origin); }, host.memory_bytes});
+  for (const OriginSettings& origin : settings->origins) fleet->add(origin);
   driver->start();
-  for (const auto& monitor : monitors) monitor->start();
+  fleet->start();
   return {};
 }
 
 void AgentApp::Parts::end() {
-  monitors.clear();
-  sources.clear();
+  fleet.reset();
   if (driver) driver->stop();
   if (admin_server) admin_server->stop();
   io.stop();

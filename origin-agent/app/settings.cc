@@ -142,6 +142,12 @@ Result<OriginSettings> read_origin(const pb::OriginConfig& config, std::size_t i
 
 }  // namespace
 
+bool is_asked_alike(const OriginSettings& a, const OriginSettings& b) {
+  return a.spec.kind == b.spec.kind && a.local_rtmp == b.local_rtmp &&
+         a.client_address == b.client_address && a.stat == b.stat && a.control == b.control &&
+         a.api == b.api && a.pid_file == b.pid_file;
+}
+
 Result<AgentSettings> make_settings(const pb::OriginAgentConfig& config,
                                     const std::string& hostname) {
   AgentSettings settings;

@@ -12,6 +12,7 @@
 #include "common/base/result.h"
 #include "origin-agent/report/messages.h"
 #include "origin-agent/source/http_get.h"
+#include "origin-agent/source/limits.h"
 
 namespace weir::config::v1 {
 class OriginAgentConfig;
@@ -25,9 +26,14 @@ struct OriginSettings {
   ClientAddressMode client_address = ClientAddressMode::kNone;
   std::optional<HttpUrl> stat;
   std::optional<HttpUrl> control;
+  std::optional<HttpUrl> api;  ///< SRS
   std::string pid_file;
   double cores = 1;
+  Duration look_interval = kObserveInterval;
 };
+
+/// Whether an adapter made for `a` would ask what one for `b` asks.
+bool is_asked_alike(const OriginSettings& a, const OriginSettings& b);
 
 struct AgentSettings {
   AgentId id;

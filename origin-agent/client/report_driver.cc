@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "origin-agent/client/limits.h"
+
 namespace weir::agent {
 namespace {
 
@@ -25,8 +27,7 @@ ReportDriver::ReportDriver(Reporter reporter, AttachLink& link, Executor& execut
       epochs_(epochs),
       observer_(observer),
       logger_("agent"),
-      unreachable_line_(kUnreachableLineInterval),
-      absence_told_(reporter_.origins().size(), false) {}
+      unreachable_line_(kUnreachableLineInterval) {}
 
 ReportDriver::~ReportDriver() {
   stop();
@@ -45,7 +46,32 @@ void ReportDriver::stop() {
   if (std::exchange(stopped_, true)) return;
   executor_.cancel(first_looks_);
   executor_.cancel(wakeup_);
+  if (saving_ != 0) save();
   link_.close();
+}
+
+std::size_t ReportDriver::add_origin(OriginSpec spec) {
+  return reporter_.add_origin(std::move(spec));
+}
+
+void ReportDriver::change_origin(std::size_t origin, OriginSpec spec) {
+  reporter_.change_origin(clock_.now(), origin, std::move(spec));
+  pump();
+}
+
+void ReportDriver::remove_origin(std::size_t origin) {
+  absence_told_.erase(origin);
+  reporter_.remove_origin(clock_.now(), origin);
+  pump();
+}
+
+void ReportDriver::save_soon() {
+  if (saving_ == 0) saving_ = executor_.run_after(kSaveDelay, [this] { save(); });
+}
+
+void ReportDriver::save() {
+  executor_.cancel(std::exchange(saving_, 0));
+  observer_.state_changed(reporter_.saved_state());
 }
 
 void ReportDriver::pump() {
@@ -79,7 +105,7 @@ void ReportDriver::act(ReporterAction& action) {
     logger_.warning("the control-plane replica fell silent: trying the next one");
     link_.close();
   } else if (std::holds_alternative<SaveState>(action)) {
-    observer_.state_changed(reporter_.saved_state());
+    save_soon();
   } else if (const auto* learn = std::get_if<LearnEpoch>(&action)) {
     epochs_.learn(learn->epoch);
   } else if (const auto* news = std::get_if<AcceptedNews>(&action)) {
@@ -95,12 +121,12 @@ void ReportDriver::act(ReporterAction& action) {
 }
 
 log::Logger ReportDriver::logger_of(std::size_t origin) const {
-  return logger_.with("origin", reporter_.origins()[origin].id.str());
+  return logger_.with("origin", reporter_.spec(origin).id.str());
 }
 
 void ReportDriver::process_seen(std::size_t origin, const ProcessIdentity& process) {
   logger_of(origin).info("process {} answers", to_text(process));
-  absence_told_[origin] = false;
+  absence_told_.erase(origin);
   observer_.origin_answering(origin, true);
   reporter_.process_seen(clock_.now(), origin, process);
   pump();
@@ -113,8 +139,7 @@ void ReportDriver::process_unanswered(std::size_t origin, const ProcessIdentity&
 }
 
 void ReportDriver::process_absent(std::size_t origin, const std::string& why) {
-  if (!absence_told_[origin]) logger_of(origin).warning("no process: {}", why);
-  absence_told_[origin] = true;
+  if (absence_told_.insert(origin).second) logger_of(origin).warning("no process: {}", why);
   reporter_.process_absent(clock_.now(), origin);
   pump();
 }
@@ -136,6 +161,10 @@ void ReportDriver::streams_read(std::size_t origin, std::vector<ReportedStream> 
 void ReportDriver::load_read(std::size_t origin, const LoadSample& load) {
   reporter_.load_read(origin, load);
   observer_.load_sampled(origin, load);
+}
+
+void ReportDriver::facts_found(std::size_t origin, const FoundFacts& facts) {
+  observer_.facts_found(origin, facts);
 }
 
 void ReportDriver::link_received(const DownMessage& message) {

@@ -5,6 +5,7 @@
 // Threading: one thread, that of the executor.
 // Lifetime: executor, clock, link and observer outlive it.
 
+#include <set>
 #include <string>
 
 #include "common/base/clock.h"
@@ -26,6 +27,7 @@ class DriverObserver {
   virtual void origin_answering(std::size_t origin, bool answering) = 0;
   virtual void verdict_given(std::size_t origin, VerdictReason reason) = 0;
   virtual void load_sampled(std::size_t origin, const LoadSample& load) = 0;
+  virtual void facts_found(std::size_t origin, const FoundFacts& facts) = 0;
 };
 
 class ReportDriver final : public MonitorListener, public AttachLinkListener {
@@ -40,6 +42,11 @@ class ReportDriver final : public MonitorListener, public AttachLinkListener {
   void start();
   void stop();
   const Reporter& reporter() const { return reporter_; }
+  // Origins that come and go (Reporter says what each means).
+  std::size_t add_origin(OriginSpec spec);
+  void change_origin(std::size_t origin, OriginSpec spec);
+  /// Its monitor is gone by then.
+  void remove_origin(std::size_t origin);
 
   void process_seen(std::size_t origin, const ProcessIdentity& process) override;
   void process_unanswered(std::size_t origin, const ProcessIdentity& process) override;
@@ -48,6 +55,7 @@ class ReportDriver final : public MonitorListener, public AttachLinkListener {
                       const std::string& why) override;
   void streams_read(std::size_t origin, std::vector<ReportedStream> streams) override;
   void load_read(std::size_t origin, const LoadSample& load) override;
+  void facts_found(std::size_t origin, const FoundFacts& facts) override;
 
   void link_received(const DownMessage& message) override;
   void link_closed(const std::string& why) override;
@@ -56,6 +64,8 @@ class ReportDriver final : public MonitorListener, public AttachLinkListener {
   /// Carries out what the reporter wants and sleeps until it wants more.
   void pump();
   void act(ReporterAction& action);
+  void save_soon();
+  void save();
   log::Logger logger_of(std::size_t origin) const;
 
   Reporter reporter_;
@@ -67,11 +77,12 @@ class ReportDriver final : public MonitorListener, public AttachLinkListener {
   log::Logger logger_;
   TimerId wakeup_ = 0;
   TimerId first_looks_ = 0;
+  TimerId saving_ = 0;
   bool stopped_ = false;
   bool pumping_ = false;
   bool attached_ = false;
   log::Every unreachable_line_;
-  std::vector<bool> absence_told_;
+  std::set<std::size_t> absence_told_;
 };
 
 }  // namespace weir::agent

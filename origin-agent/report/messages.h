@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -23,6 +24,8 @@ struct OriginEndpoint {
   EndpointProtocol protocol = EndpointProtocol::kRtmp;
   std::string address;  ///< `host:port` as forwarders dial it
   ClientAddressMode client_address = ClientAddressMode::kNone;
+
+  bool operator==(const OriginEndpoint&) const = default;
 };
 
 /// 0 = unknown.
@@ -31,6 +34,8 @@ struct Capacity {
   std::uint64_t egress_bits_per_second = 0;
   double cores = 0;
   std::uint32_t connections = 0;
+
+  bool operator==(const Capacity&) const = default;
 };
 
 /// An origin as configured, or as it registered itself.
@@ -43,6 +48,8 @@ struct OriginSpec {
   std::map<std::string, std::string> labels;
   Capacity capacity;
   bool lists_streams = false;  ///< the adapter can tell which streams are live
+
+  bool operator==(const OriginSpec&) const = default;
 };
 
 /// Life of a process: a pid is reused, a pid with its start time is not. Some servers name their
@@ -85,9 +92,9 @@ struct HostFacts {
 // -------------------------------------------------------------------------------------------
 
 struct OriginSeen {
-  const OriginSpec* spec = nullptr;  ///< of the reporter; lives as long as it
-  std::string process;               ///< empty = none runs
-  IncarnationId incarnation;         ///< minted for exactly this process before; empty = none
+  std::shared_ptr<const OriginSpec> spec;
+  std::string process;        ///< empty = none runs
+  IncarnationId incarnation;  ///< minted for exactly this process before; empty = none
   bool probe_answered = false;
   std::vector<ReportedStream> streams;
   bool streams_known = false;

@@ -18,30 +18,65 @@ Reporter::Reporter(ReporterConfig config, SavedState saved, Random& random)
     : config_(std::move(config)),
       saved_(std::move(saved)),
       random_(random),
-      states_(config_.origins.size()),
       report_interval_(kReportIntervalDefault),
       snapshot_interval_(kSnapshotIntervalDefault) {
   WEIR_ASSERT(config_.endpoints > 0);
-  WEIR_ASSERT(config_.origins.size() <= kOriginsMax);
+  for (const OriginSpec& spec : config_.origins) add_origin(spec);
 }
 
 Reporter::OriginState& Reporter::state(std::size_t origin) {
-  WEIR_ASSERT(origin < states_.size());
-  return states_[origin];
+  const auto found = states_.find(origin);
+  WEIR_ASSERT(found != states_.end());
+  return found->second;
 }
 
 // ---- origins
 // --------------------------------------------------------------------------------------
 
-bool Reporter::looked_at_all() const {
-  return std::all_of(states_.begin(), states_.end(), [](const auto& s) { return s.looked_at; });
+std::size_t Reporter::add_origin(OriginSpec spec) {
+  WEIR_ASSERT(states_.size() < kOriginsMax);
+  const std::size_t number = next_number_++;
+  const bool is_new = numbers_.emplace(spec.id, number).second;
+  WEIR_ASSERT(is_new);
+  states_[number].spec = std::make_shared<const OriginSpec>(std::move(spec));
+  ++unseen_;
+  return number;
+}
+
+void Reporter::change_origin(MonotonicTime now, std::size_t origin, OriginSpec spec) {
+  OriginState& s = state(origin);
+  WEIR_ASSERT(spec.id == s.spec->id);
+  if (spec == *s.spec) return;
+  s.spec = std::make_shared<const OriginSpec>(std::move(spec));
+  if (link_open() && s.answering) send_seen(now, s);
+  tick(now);
+}
+
+void Reporter::remove_origin(MonotonicTime now, std::size_t origin) {
+  OriginState& s = state(origin);
+  mark_looked_at(s);
+  offer_at(*states_.find(origin), MonotonicTime::max());
+  numbers_.erase(s.spec->id);
+  saved_.origins.erase(s.spec->id);
+  states_.erase(origin);
+  actions_.push_back(SaveState{});
+  tick(now);
+}
+
+bool Reporter::has_unsaid_verdict(std::size_t origin) const {
+  const auto& verdict = states_.at(origin).verdict;
+  return verdict && !verdict->incarnation.empty() && !(verdict->sent && attached());
+}
+
+void Reporter::mark_looked_at(OriginState& origin) {
+  if (!std::exchange(origin.looked_at, true)) --unseen_;
 }
 
 void Reporter::looked_at(MonotonicTime now, std::size_t origin) {
   OriginState& s = state(origin);
   if (s.looked_at) return;
-  s.looked_at = true;
-  const auto known = saved_.origins.find(config_.origins[origin].id);
+  mark_looked_at(s);
+  const auto known = saved_.origins.find(s.spec->id);
   if (known == saved_.origins.end()) return;
   if (known->second.process == s.process) {
     s.incarnation = known->second.incarnation;
@@ -52,21 +87,31 @@ void Reporter::looked_at(MonotonicTime now, std::size_t origin) {
   }
 }
 
+void Reporter::offer_at(Entry& entry, MonotonicTime when) {
+  auto& [number, origin] = entry;
+  if (origin.offer_again == when) return;
+  if (origin.offer_again != MonotonicTime::max()) offers_.erase({origin.offer_again, number});
+  origin.offer_again = when;
+  if (when != MonotonicTime::max()) offers_.emplace(when, number);
+}
+
 void Reporter::process_seen(MonotonicTime now, std::size_t origin, const ProcessIdentity& process) {
   OriginState& s = state(origin);
   const std::string text = to_text(process);
   const bool same = s.process == text;
   if (same && s.answering) return;
+  // A successor says by being there that the one before it is gone.
+  if (!same && s.looked_at) process_failed(now, origin, VerdictReason::kProcessGone, now);
   s.answering = true;
   if (!same) {
     s.process = text;
     s.incarnation = IncarnationId();
   }
   s.accepted = false;
-  s.offer_again = MonotonicTime::max();
+  offer_at(*states_.find(origin), MonotonicTime::max());
   s.offer_delay = kRejectedRetryInitial;
   looked_at(now, origin);
-  if (link_open()) send_seen(now, origin);
+  if (link_open()) send_seen(now, s);
   tick(now);
 }
 
@@ -80,9 +125,10 @@ void Reporter::process_unanswered(MonotonicTime now, std::size_t origin,
 }
 
 void Reporter::process_absent(MonotonicTime now, std::size_t origin) {
-  if (state(origin).looked_at) return;
+  OriginState& s = state(origin);
+  if (s.looked_at) return;
   looked_at(now, origin);
-  if (link_open()) send_verdict(now, origin);
+  if (link_open()) send_verdict(now, s);
   tick(now);
 }
 
@@ -96,14 +142,14 @@ void Reporter::process_failed(MonotonicTime now, std::size_t origin, VerdictReas
                                evidence, false};
   s.answering = false;
   s.accepted = false;
-  s.offer_again = MonotonicTime::max();
+  offer_at(*states_.find(origin), MonotonicTime::max());
   s.streams.update({});
   s.streams_known = false;
   s.load_known = false;
   if (reason == VerdictReason::kProcessGone) s.process.clear();
-  s.looked_at = true;
+  mark_looked_at(s);
   // Said first: every millisecond here is one in which streams are placed on a dead origin.
-  if (link_open()) send_verdict(now, origin);
+  if (link_open()) send_verdict(now, s);
   actions_.push_back(SaveState{});
   tick(now);
 }
@@ -132,19 +178,20 @@ void Reporter::open(MonotonicTime now) {
   silent_at_ = now + kWelcomeTimeout;
   sequence_ = 0;
   next_report_ = next_snapshot_ = MonotonicTime::max();
-  for (OriginState& s : states_) {
+  for (Entry& entry : states_) {
+    OriginState& s = entry.second;
     s.accepted = false;
     s.snapshot_due = true;
-    s.offer_again = MonotonicTime::max();
+    offer_at(entry, MonotonicTime::max());
     s.offer_delay = kRejectedRetryInitial;
     if (s.verdict) s.verdict->sent = false;
   }
   actions_.push_back(OpenLink{endpoint_});
   Hello hello{config_.agent,         config_.instance, config_.version, config_.host, {},
               saved_.generation_seen};
-  for (std::size_t i = 0; i < states_.size(); ++i) hello.origins.push_back(describe(i));
+  for (const Entry& entry : states_) hello.origins.push_back(describe(entry.second));
   send(now, std::move(hello));
-  for (std::size_t i = 0; i < states_.size(); ++i) send_verdict(now, i);
+  for (Entry& entry : states_) send_verdict(now, entry.second);
 }
 
 void Reporter::leave(MonotonicTime now) {
@@ -201,23 +248,22 @@ void Reporter::on(MonotonicTime now, const Welcome& welcome) {
 }
 
 void Reporter::on(MonotonicTime now, const Accepted& accepted) {
-  const auto found = std::find_if(config_.origins.begin(), config_.origins.end(),
-                                  [&](const OriginSpec& o) { return o.id == accepted.origin; });
-  if (found == config_.origins.end()) return;
-  const auto index = static_cast<std::size_t>(found - config_.origins.begin());
-  OriginState& s = states_[index];
+  const auto number = numbers_.find(accepted.origin);
+  if (number == numbers_.end()) return;
+  Entry& entry = *states_.find(number->second);
+  OriginState& s = entry.second;
   actions_.push_back(AcceptedNews{accepted});
 
   if (s.verdict && s.verdict->process == accepted.process && s.verdict->incarnation.empty() &&
       !accepted.incarnation.empty()) {
     // It was gone before it had a name; now that it has one, the verdict can be said.
     s.verdict->incarnation = accepted.incarnation;
-    send_verdict(now, index);
+    send_verdict(now, s);
   }
   // An answer about an earlier process, or one that failed meanwhile.
   if (accepted.process != s.process || s.process.empty() || !s.answering) return;
   if (accepted.incarnation.empty()) {
-    s.offer_again = now + s.offer_delay;
+    offer_at(entry, now + s.offer_delay);
     s.offer_delay = std::min<Duration>(s.offer_delay * 2, kRejectedRetryMax);
     return;
   }
@@ -226,7 +272,7 @@ void Reporter::on(MonotonicTime now, const Accepted& accepted) {
   s.verdict.reset();
   s.accepted = true;
   s.snapshot_due = true;
-  s.offer_again = MonotonicTime::max();
+  offer_at(entry, MonotonicTime::max());
   s.offer_delay = kRejectedRetryInitial;
   set_incarnation(s, accepted.incarnation);
   next_report_ = std::min(next_report_, now + kGatherReports);
@@ -275,10 +321,10 @@ void Reporter::tick(MonotonicTime now) {
     leave(now);
     return;
   }
-  for (std::size_t i = 0; i < states_.size(); ++i) {
-    if (now < states_[i].offer_again) continue;
-    states_[i].offer_again = MonotonicTime::max();
-    send_seen(now, i);
+  while (!offers_.empty() && offers_.begin()->first <= now) {
+    Entry& entry = *states_.find(offers_.begin()->second);
+    offer_at(entry, MonotonicTime::max());
+    send_seen(now, entry.second);
   }
   if (now >= next_report_) send_report(now);
   if (now >= last_sent_ + kOwnHeartbeatInterval) send(now, Heartbeat{});
@@ -287,9 +333,9 @@ void Reporter::tick(MonotonicTime now) {
 MonotonicTime Reporter::next_wakeup() const {
   if (link_ == Link::kWaiting) return MonotonicTime::max();
   if (link_ == Link::kPausing) return attach_at_;
-  MonotonicTime next = std::min({silent_at_, next_report_, last_sent_ + kOwnHeartbeatInterval});
-  for (const OriginState& s : states_) next = std::min(next, s.offer_again);
-  return next;
+  const MonotonicTime next =
+      std::min({silent_at_, next_report_, last_sent_ + kOwnHeartbeatInterval});
+  return offers_.empty() ? next : std::min(next, offers_.begin()->first);
 }
 
 // ---- sending
@@ -304,10 +350,9 @@ void Reporter::send(MonotonicTime now, UpMessage message) {
   actions_.push_back(SendUp{std::move(message)});
 }
 
-OriginSeen Reporter::describe(std::size_t origin) const {
-  const OriginState& s = states_[origin];
+OriginSeen Reporter::describe(const OriginState& s) const {
   OriginSeen seen;
-  seen.spec = &config_.origins[origin];
+  seen.spec = s.spec;
   seen.process = s.process;
   seen.incarnation = s.incarnation;
   seen.probe_answered = s.answering;
@@ -316,26 +361,25 @@ OriginSeen Reporter::describe(std::size_t origin) const {
   return seen;
 }
 
-void Reporter::send_seen(MonotonicTime now, std::size_t origin) {
+void Reporter::send_seen(MonotonicTime now, const OriginState& origin) {
   send(now, describe(origin));
 }
 
-void Reporter::send_verdict(MonotonicTime now, std::size_t origin) {
-  std::optional<PendingVerdict>& verdict = states_[origin].verdict;
+void Reporter::send_verdict(MonotonicTime now, OriginState& origin) {
+  std::optional<PendingVerdict>& verdict = origin.verdict;
   if (!verdict || verdict->sent || verdict->incarnation.empty()) return;
   verdict->sent = true;
-  send(now, Verdict{config_.origins[origin].id, verdict->incarnation, verdict->reason,
-                    now - verdict->evidence});
+  send(now,
+       Verdict{origin.spec->id, verdict->incarnation, verdict->reason, now - verdict->evidence});
 }
 
 void Reporter::send_report(MonotonicTime now) {
   const bool snapshot = now >= next_snapshot_;
   if (snapshot) next_snapshot_ = now + snapshot_interval_;
   Report report{++sequence_, now - last_report_, {}};
-  for (std::size_t i = 0; i < states_.size(); ++i) {
-    OriginState& s = states_[i];
+  for (auto& [number, s] : states_) {
     if (!s.accepted || !s.load_known) continue;
-    OriginReport entry{config_.origins[i].id, s.incarnation, s.load, {}, false, {}};
+    OriginReport entry{s.spec->id, s.incarnation, s.load, {}, false, {}};
     if (s.streams_known) {
       s.streams.fill(entry, snapshot || s.snapshot_due);
       s.snapshot_due = false;
@@ -350,9 +394,8 @@ void Reporter::send_report(MonotonicTime now) {
 SavedState Reporter::saved_state() const {
   SavedState state;
   state.generation_seen = saved_.generation_seen;
-  for (std::size_t i = 0; i < states_.size(); ++i) {
-    const OriginState& s = states_[i];
-    const OriginId& id = config_.origins[i].id;
+  for (const auto& [number, s] : states_) {
+    const OriginId& id = s.spec->id;
     if (!s.looked_at) {
       if (const auto old = saved_.origins.find(id); old != saved_.origins.end())
         state.origins.insert(*old);

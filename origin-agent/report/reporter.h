@@ -4,13 +4,17 @@
 // Purpose: decides what an agent says to which control-plane replica and when: the hello after
 // every origin was looked at once, reports with sequence numbers, complete lists at attach and each
 // snapshot interval and changes between, verdicts (said again after a re-attach while they are
-// still true), and leaving a replica that falls silent for the next one. Inputs are the methods
-// that take `now`; after each of them take_actions() says what to do and next_wakeup() when to call
-// tick(). Threading: one thread. Lifetime: as long as the agent.
+// still true), and leaving a replica that falls silent for the next one. Origins come and go while
+// it runs. Inputs are the methods that take `now`; after each of them take_actions() says what to
+// do and next_wakeup() when to call tick(). Threading: one thread. Lifetime: as long as the agent.
 
 #include <cstddef>
+#include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -47,7 +51,7 @@ struct ReporterConfig {
   std::string version;
   HostFacts host;
   std::size_t endpoints = 0;
-  std::vector<OriginSpec> origins;
+  std::vector<OriginSpec> origins;  ///< known from the start: numbers 0, 1, …
 };
 
 class Reporter {
@@ -55,7 +59,19 @@ class Reporter {
   /// `random` spreads the pauses between attempts; it outlives the reporter.
   Reporter(ReporterConfig config, SavedState saved, Random& random);
 
-  // What the monitors of the origins found out. `origin` is the index in the configuration.
+  /// The number by which everything else names it; numbers are never used again. At most
+  /// kOriginsMax origins, ids are unique: the caller sees to both.
+  std::size_t add_origin(OriginSpec spec);
+  /// Of the same id.
+  void change_origin(MonotonicTime now, std::size_t origin, OriginSpec spec);
+  /// Not watched any more.
+  void remove_origin(MonotonicTime now, std::size_t origin);
+  /// A verdict about it waits for a replica: removed now, nobody would ever hear of its end.
+  bool has_unsaid_verdict(std::size_t origin) const;
+  const OriginSpec& spec(std::size_t origin) const { return *states_.at(origin).spec; }
+  std::size_t origin_count() const { return states_.size(); }
+
+  // What the monitors of the origins found out.
   /// The process answered a probe (again).
   void process_seen(MonotonicTime now, std::size_t origin, const ProcessIdentity& process);
   /// First look only: a process is there and does not answer.
@@ -84,9 +100,8 @@ class Reporter {
   bool attached() const { return link_ == Link::kAttached; }
   bool was_attached() const { return was_attached_; }
   /// Every origin was looked at at least once.
-  bool looked_at_all() const;
+  bool looked_at_all() const { return unseen_ == 0; }
   SavedState saved_state() const;
-  const std::vector<OriginSpec>& origins() const { return config_.origins; }
   std::uint64_t last_acknowledged() const { return last_acknowledged_; }
 
  private:
@@ -106,6 +121,7 @@ class Reporter {
   };
 
   struct OriginState {
+    std::shared_ptr<const OriginSpec> spec;
     bool looked_at = false;
     std::string process;        ///< empty = none
     bool answering = false;     ///< the last probe of `process` was answered
@@ -121,17 +137,21 @@ class Reporter {
     bool load_known = false;
   };
 
+  using Entry = std::pair<const std::size_t, OriginState>;
+
   OriginState& state(std::size_t origin);
   bool link_open() const { return link_ == Link::kOpening || link_ == Link::kAttached; }
+  void mark_looked_at(OriginState& origin);
   void looked_at(MonotonicTime now, std::size_t origin);
+  void offer_at(Entry& entry, MonotonicTime when);
   void open(MonotonicTime now);
   void leave(MonotonicTime now);
   void pause(MonotonicTime now);
   void send(MonotonicTime now, UpMessage message);
-  void send_seen(MonotonicTime now, std::size_t origin);
-  void send_verdict(MonotonicTime now, std::size_t origin);
+  void send_seen(MonotonicTime now, const OriginState& origin);
+  void send_verdict(MonotonicTime now, OriginState& origin);
   void send_report(MonotonicTime now);
-  OriginSeen describe(std::size_t origin) const;
+  OriginSeen describe(const OriginState& origin) const;
   void set_incarnation(OriginState& origin, IncarnationId incarnation);
   void see_generation(std::uint64_t generation);
 
@@ -144,7 +164,11 @@ class Reporter {
   const ReporterConfig config_;
   SavedState saved_;  ///< as last read or told to save
   Random& random_;
-  std::vector<OriginState> states_;
+  std::map<std::size_t, OriginState> states_;  ///< by number
+  std::map<OriginId, std::size_t> numbers_;
+  std::size_t next_number_ = 0;
+  std::size_t unseen_ = 0;                                  ///< origins not looked at yet
+  std::set<std::pair<MonotonicTime, std::size_t>> offers_;  ///< their `offer_again`
   std::vector<ReporterAction> actions_;
 
   Link link_ = Link::kWaiting;

@@ -24,6 +24,8 @@ struct HttpUrl {
   std::string host;  ///< without brackets
   std::uint16_t port = 80;
   std::string target = "/";  ///< path and query
+
+  bool operator==(const HttpUrl&) const = default;
 };
 
 /// Errors (invalid_argument): another scheme, user information, spaces, a bad port.

@@ -9,6 +9,8 @@ namespace weir::agent {
 
 /// From the start of one look at an origin to the next.
 inline constexpr std::chrono::milliseconds kObserveInterval{1000};
+/// First looks at very many origins are spread over this time.
+inline constexpr std::chrono::milliseconds kFirstLooksSpread{500};
 /// From the start of one protocol probe to the next, and its deadline. A little under a second:
 /// three failures in a row after a probe that was just answered must fit into 4 s (design 9) with
 /// margin.

@@ -26,7 +26,7 @@ auto OriginMonitor::guarded(Function function) {
 OriginMonitor::OriginMonitor(MonitorFacts facts, OriginSource& source, ProcessTable& table,
                              Executor& executor, const Clock& clock, MonitorListener& listener)
     : facts_(facts),
-      source_(source),
+      source_(&source),
       table_(table),
       executor_(executor),
       clock_(clock),
@@ -37,9 +37,36 @@ OriginMonitor::~OriginMonitor() {
   executor_.cancel(probe_timer_);
 }
 
-void OriginMonitor::start() {
-  eager_until_ = clock_.now() + kEagerFor;
+void OriginMonitor::start(Duration after) {
+  eager_until_ = clock_.now() + after + kEagerFor;
+  if (after <= Duration::zero()) return observe();
+  observe_after(after);
+}
+
+void OriginMonitor::look() {
+  if (observing_) return;
+  executor_.cancel(observe_timer_);
   observe();
+}
+
+void OriginMonitor::use(OriginSource& source) {
+  // What the former one was asked will never be answered.
+  alive_ = std::make_shared<int>();
+  source_ = &source;
+  observing_ = probing_ = false;
+  executor_.cancel(observe_timer_);
+  executor_.cancel(probe_timer_);
+  if (process_) exit_watch_ = watch_exit(*process_);
+  observe();
+  probe();
+}
+
+Duration OriginMonitor::pause(Duration interval, bool& spread) const {
+  if (eager()) return kEagerInterval;
+  // The first turn of a serving origin is shorter, by its phase: so all that follow it keep apart
+  // from the other origins' turns.
+  if (state_ != State::kServing || std::exchange(spread, true)) return interval;
+  return std::chrono::duration_cast<Duration>(interval * (0.5 + facts_.phase / 2));
 }
 
 bool OriginMonitor::eager() const {
@@ -58,7 +85,7 @@ void OriginMonitor::observe() {
   if (observing_) return;
   observing_ = true;
   observe_started_ = clock_.now();
-  source_.observe(process_, guarded([this](Observation o) { observed(std::move(o)); }));
+  source_->observe(process_, guarded([this](Observation o) { observed(std::move(o)); }));
 }
 
 void OriginMonitor::observed(Observation observation) {
@@ -66,11 +93,12 @@ void OriginMonitor::observed(Observation observation) {
   take_process(observation);
   if (process_ && observation.process && is_same_life(*process_, *observation.process)) {
     take_load(observation);
+    take_facts(observation);
     if (observation.streams) {
       listener_.streams_read(facts_.origin, std::move(*observation.streams));
     }
   }
-  observe_after(observe_started_ + (eager() ? kEagerInterval : kObserveInterval) - clock_.now());
+  observe_after(observe_started_ + pause(facts_.look_interval, looks_spread_) - clock_.now());
 }
 
 void OriginMonitor::take_process(const Observation& observation) {
@@ -111,12 +139,16 @@ void OriginMonitor::watch(const ProcessIdentity& process) {
   probe_time_.reset();
   sampler_.reset();
   eager_until_ = clock_.now() + kEagerFor;
-  if (process.is_visible()) {
-    exit_watch_ = table_.watch_exit(process, guarded([this, process] {
-                                      if (process_ == process) process_gone("the process exited");
-                                    }));
-  }
+  found_ = FoundFacts();
+  exit_watch_ = watch_exit(process);
   probe();
+}
+
+std::unique_ptr<ExitWatch> OriginMonitor::watch_exit(const ProcessIdentity& process) {
+  if (!process.is_visible()) return nullptr;
+  return table_.watch_exit(process, guarded([this, process] {
+                             if (process_ == process) process_gone("the process exited");
+                           }));
 }
 
 void OriginMonitor::process_gone(const std::string& why) {
@@ -153,6 +185,15 @@ void OriginMonitor::take_load(const Observation& observation) {
   listener_.load_read(facts_.origin, sampler_.sample());
 }
 
+void OriginMonitor::take_facts(Observation& observation) {
+  FoundFacts found = found_;
+  if (observation.connections_max) found.connections_max = observation.connections_max;
+  if (!observation.software.empty()) found.software = std::move(observation.software);
+  if (found == found_) return;
+  found_ = std::move(found);
+  listener_.facts_found(facts_.origin, found_);
+}
+
 // ---- probing
 // --------------------------------------------------------------------------------------
 
@@ -165,7 +206,7 @@ void OriginMonitor::probe() {
   if (probing_ || !process_) return;
   probing_ = true;
   probe_started_ = clock_.now();
-  source_.probe(guarded([this, process = *process_](const probe::ProbeResult& result) {
+  source_->probe(guarded([this, process = *process_](const probe::ProbeResult& result) {
     probing_ = false;
     probed(process, result);
   }));
@@ -202,7 +243,7 @@ void OriginMonitor::probed(const ProcessIdentity& process, const probe::ProbeRes
           fmt::format("{} probes in a row failed: {}", failures_, result.message));
     }
   }
-  probe_after(probe_started_ + (eager() ? kEagerInterval : kProbeInterval) - clock_.now());
+  probe_after(probe_started_ + pause(kProbeInterval, probes_spread_) - clock_.now());
 }
 
 }  // namespace weir::agent

@@ -13,10 +13,19 @@
 
 #include "common/base/clock.h"
 #include "common/base/executor.h"
+#include "origin-agent/source/limits.h"
 #include "origin-agent/source/origin_source.h"
 
 namespace weir::agent {
 
+/// What looks find out about the server itself.
+struct FoundFacts {
+  std::optional<std::uint32_t> connections_max;
+  std::string software;  ///< name and version
+  bool operator==(const FoundFacts&) const = default;
+};
+
+/// `origin` is the number in MonitorFacts.
 class MonitorListener {
  public:
   virtual ~MonitorListener() = default;
@@ -29,11 +38,17 @@ class MonitorListener {
                               const std::string& why) = 0;
   virtual void streams_read(std::size_t origin, std::vector<ReportedStream> streams) = 0;
   virtual void load_read(std::size_t origin, const LoadSample& load) = 0;
+  /// Something not known before.
+  virtual void facts_found(std::size_t origin, const FoundFacts& facts) = 0;
 };
 
 struct MonitorFacts {
-  std::size_t origin = 0;  ///< index that the listener is told
+  std::size_t origin = 0;  ///< number that the listener is told
   double cores = 1;        ///< the server can use
+  Duration look_interval = kObserveInterval;
+  /// Of this origin among all of the agent, 0 to 1: when within a second it is looked at and
+  /// probed, so that hundreds are not asked at one instant.
+  double phase = 0;
   std::uint64_t memory_bytes = 0;
 };
 
@@ -45,7 +60,12 @@ class OriginMonitor {
   OriginMonitor(const OriginMonitor&) = delete;
   OriginMonitor& operator=(const OriginMonitor&) = delete;
 
-  void start();
+  void start(Duration after = {});
+  /// Looks now instead of at the next turn: something was heard about the origin.
+  void look();
+  /// Asks another source from now on: the origin's addresses changed. Called before the former one
+  /// is destroyed.
+  void use(OriginSource& source);
 
  private:
   enum class State {
@@ -59,9 +79,12 @@ class OriginMonitor {
   void observed(Observation observation);
   void take_process(const Observation& observation);
   void take_load(const Observation& observation);
+  void take_facts(Observation& observation);
+  Duration pause(Duration interval, bool& spread) const;
   bool may_be_alive(const ProcessIdentity& process);
   bool replaces_watched(const ProcessIdentity& candidate);
   void watch(const ProcessIdentity& process);
+  std::unique_ptr<ExitWatch> watch_exit(const ProcessIdentity& process);
   void process_gone(const std::string& why);
 
   void probe();
@@ -72,7 +95,7 @@ class OriginMonitor {
   auto guarded(Function function);
 
   const MonitorFacts facts_;
-  OriginSource& source_;
+  OriginSource* source_;
   ProcessTable& table_;
   Executor& executor_;
   const Clock& clock_;
@@ -82,7 +105,10 @@ class OriginMonitor {
   std::optional<ProcessIdentity> process_;
   std::unique_ptr<ExitWatch> exit_watch_;
   LoadSampler sampler_;
+  FoundFacts found_;
   int failures_ = 0;
+  bool looks_spread_ = false;
+  bool probes_spread_ = false;
   bool first_probe_told_ = false;
   MonotonicTime eager_until_;
   bool observing_ = false;

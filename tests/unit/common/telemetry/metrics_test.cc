@@ -42,6 +42,19 @@ TEST(Metrics, BuildInfoNamesBinaryAndVersion) {
             std::string::npos);
 }
 
+TEST(Metrics, WhatIsGoneIsExposedNoMoreAndMayComeBack) {
+  Registry registry;
+  registry.gauge("weir_test_g", "G.", {{"origin", "a"}}).set(1);
+  registry.gauge("weir_test_g", "G.", {{"origin", "b"}}).set(2);
+  registry.counter("weir_test_c", "C.", {{"origin", "a"}, {"reason", "x"}}).add();
+  registry.remove("origin", "a");
+  std::string text = registry.expose();
+  EXPECT_EQ(text.find("origin=\"a\""), std::string::npos);
+  EXPECT_NE(text.find("weir_test_g{origin=\"b\"} 2"), std::string::npos);
+  registry.gauge("weir_test_g", "G.", {{"origin", "a"}}).set(3);
+  EXPECT_NE(registry.expose().find("weir_test_g{origin=\"a\"} 3"), std::string::npos);
+}
+
 TEST(MetricsDeath, OneNameHasOneType) {
   Registry registry;
   registry.counter("weir_test_x", "X.");

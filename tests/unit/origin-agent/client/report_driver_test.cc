@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "origin-agent/client/limits.h"
 #include "tests/support/manual_executor.h"
 
 namespace weir::agent {
@@ -29,13 +30,19 @@ class FakeLink final : public AttachLink {
 
 class Observed final : public DriverObserver {
  public:
-  void state_changed(const SavedState& s) override { state = s; }
+  void state_changed(const SavedState& s) override {
+    state = s;
+    ++saves;
+  }
   void attached_changed(bool a) override { attached.push_back(a); }
   void origin_answering(std::size_t, bool a) override { answering = a; }
   void verdict_given(std::size_t, VerdictReason) override { ++verdicts; }
   void load_sampled(std::size_t, const LoadSample&) override {}
+  void facts_found(std::size_t, const FoundFacts& f) override { facts = f; }
 
   SavedState state;
+  int saves = 0;
+  FoundFacts facts;
   std::vector<bool> attached;
   bool answering = false;
   int verdicts = 0;
@@ -73,6 +80,7 @@ TEST_F(ReportDriverTest, TheFirstAnswerOpensTheLinkAndTheWelcomeAttaches) {
   attach();
   EXPECT_THAT(link_.opened, ElementsAre(0));
   EXPECT_THAT(observed_.attached, ElementsAre(true));
+  executor_.advance(kSaveDelay);
   EXPECT_EQ(observed_.state.origins.at(OriginId("o1")).incarnation, IncarnationId("i1"));
   EXPECT_EQ(observed_.state.generation_seen, 3U);
 }
@@ -109,6 +117,35 @@ TEST_F(ReportDriverTest, EpochsAreLearntForFencing) {
   attach();
   link_.listener->link_received(StreamEpoch{"v/a/s", Epoch{3, 9}, "s9"});
   EXPECT_TRUE(epochs_.fences("v/a/s", "weir:f/s/3.8"));
+}
+
+TEST_F(ReportDriverTest, ABurstOfChangesIsSavedOnceAndTheLastBeforeTheEnd) {
+  attach();
+  executor_.advance(kSaveDelay);
+  EXPECT_EQ(observed_.saves, 1);
+  driver_->process_failed(0, VerdictReason::kProcessGone, clock_.now(), "it exited");
+  driver_->stop();
+  EXPECT_EQ(observed_.saves, 2);
+  EXPECT_EQ(observed_.state.origins.at(OriginId("o1")).process, "gone");
+}
+
+TEST_F(ReportDriverTest, AnOriginThatComesLaterIsReportedAndForgottenWithItsRemoval) {
+  attach();
+  OriginSpec spec;
+  spec.id = OriginId("o2");
+  const std::size_t added = driver_->add_origin(spec);
+  EXPECT_EQ(added, 1U);
+  driver_->process_seen(added, ProcessIdentity{11, 2000});
+  EXPECT_EQ(std::get<OriginSeen>(link_.sent.back()).spec->id, OriginId("o2"));
+  link_.listener->link_received(
+      Accepted{OriginId("o2"), OriginId("o2"), "11.2000", IncarnationId("i2"), ""});
+  executor_.advance(kSaveDelay);
+  EXPECT_EQ(observed_.state.origins.size(), 2U);
+  driver_->process_failed(added, VerdictReason::kProcessGone, clock_.now(), "it exited");
+  driver_->remove_origin(added);
+  executor_.advance(kSaveDelay);
+  EXPECT_EQ(observed_.state.origins.size(), 1U);
+  EXPECT_EQ(driver_->add_origin(spec), 2U) << "a number is never used again";
 }
 
 TEST_F(ReportDriverTest, AfterStopNothingIsDone) {

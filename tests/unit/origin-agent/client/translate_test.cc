@@ -18,8 +18,8 @@ TEST(TranslateTest, AHelloCarriesEveryFactOfItsOrigins) {
   spec.labels = {{"a", "b"}};
   spec.capacity = {500, 1'000'000, 1, 0};
   spec.claimed_id = OriginId("vid-1");
-  OriginSeen seen{
-      &spec, "1.2", IncarnationId("i1"), true, {{"v/a/s", "weir:f/s/1.1", 8, 9, 3, true}}, true};
+  OriginSeen seen{std::make_shared<const OriginSpec>(spec),   "1.2", IncarnationId("i1"), true,
+                  {{"v/a/s", "weir:f/s/1.1", 8, 9, 3, true}}, true};
   const auto hello =
       to_proto(Hello{AgentId("a"), "run", "0.1", {"host", 4, 1 << 30}, {seen}, 77}).hello();
   EXPECT_EQ(hello.agent(), "a");
@@ -52,7 +52,7 @@ TEST(TranslateTest, EveryKindAndProtocolHasItsWord) {
                     {EndpointProtocol::kSrt, "h:3"},
                     {EndpointProtocol::kWebrtc, "h:4"}};
   OriginSeen seen;
-  seen.spec = &spec;
+  seen.spec = std::make_shared<const OriginSpec>(spec);
   const pb::OriginSeen out = to_proto(seen).origin_seen();
   EXPECT_EQ(out.kind(), pb::ORIGIN_KIND_SRS);
   EXPECT_EQ(out.claimed_id(), "");

@@ -358,6 +358,88 @@ TEST_F(ReporterTest, AFrozenOriginAtTheStartIsKnownButNotOffered) {
   EXPECT_EQ(reporter_->saved_state().origins.at(OriginId("o1")).process, "gone");
 }
 
+TEST_F(ReporterTest, AnOriginAddedWhileAttachedIsOfferedOnceItAnswers) {
+  make();
+  attach();
+  OriginSpec spec;
+  spec.id = OriginId("o3");
+  const std::size_t added = reporter_->add_origin(spec);
+  EXPECT_FALSE(reporter_->looked_at_all());
+  sent_.clear();
+  see(added, ProcessIdentity{300, 1});
+  EXPECT_TRUE(reporter_->looked_at_all());
+  ASSERT_EQ(sent<OriginSeen>().size(), 1U);
+  EXPECT_EQ(sent<OriginSeen>()[0].spec->id, OriginId("o3"));
+  receive(Accepted{spec.id, spec.id, "300.1", IncarnationId("i3"), ""});
+  reporter_->load_read(added, LoadSample{});
+  pass(1s);
+  EXPECT_EQ(sent<Report>().back().origins.back().incarnation, IncarnationId("i3"));
+}
+
+TEST_F(ReporterTest, AnOriginWithoutOthersAttachesByItself) {
+  make();
+  reporter_->remove_origin(now_, 0);
+  reporter_->remove_origin(now_, 1);
+  collect();
+  ASSERT_THAT(opened_, ElementsAre(0)) << "nothing is left to be looked at";
+  EXPECT_THAT(sent<Hello>().at(0).origins, IsEmpty());
+}
+
+TEST_F(ReporterTest, ChangedFactsAreToldAtOnceAndUnchangedOnesNot) {
+  make();
+  attach();
+  sent_.clear();
+  OriginSpec spec = reporter_->spec(0);
+  reporter_->change_origin(now_, 0, spec);
+  collect();
+  EXPECT_THAT(sent<OriginSeen>(), IsEmpty());
+  spec.capacity.connections = 500;
+  reporter_->change_origin(now_, 0, spec);
+  collect();
+  ASSERT_EQ(sent<OriginSeen>().size(), 1U);
+  EXPECT_EQ(sent<OriginSeen>()[0].spec->capacity.connections, 500U);
+  EXPECT_EQ(sent<OriginSeen>()[0].incarnation, IncarnationId("i1")) << "it is the same life";
+}
+
+TEST_F(ReporterTest, ARemovedOriginIsInNoReportAndNoHello) {
+  make();
+  attach();
+  fail(0, VerdictReason::kProcessGone);
+  EXPECT_FALSE(reporter_->has_unsaid_verdict(0));
+  reporter_->remove_origin(now_, 0);
+  EXPECT_EQ(reporter_->origin_count(), 1U);
+  EXPECT_FALSE(reporter_->saved_state().origins.contains(OriginId("o1")));
+  accept(0, kProcess, "i9");
+  sent_.clear();
+  pass(1s);
+  EXPECT_EQ(sent<Report>().at(0).origins.size(), 1U);
+  reporter_->link_closed(now_);
+  pass(1s);
+  EXPECT_EQ(sent<Hello>().at(0).origins.size(), 1U);
+}
+
+TEST_F(ReporterTest, AVerdictThatNobodyHeardIsKnownAsSuch) {
+  make();
+  attach();
+  reporter_->link_closed(now_);
+  fail(0, VerdictReason::kProcessGone);
+  EXPECT_TRUE(reporter_->has_unsaid_verdict(0));
+  pass(100ms);
+  receive(Welcome{"r2", 1, {}, {}});
+  EXPECT_FALSE(reporter_->has_unsaid_verdict(0));
+}
+
+TEST_F(ReporterTest, ASuccessorIsAVerdictOnTheLifeBeforeIt) {
+  make();
+  attach();
+  sent_.clear();
+  see(0, kSecond);
+  ASSERT_EQ(sent<Verdict>().size(), 1U);
+  EXPECT_EQ(sent<Verdict>()[0].incarnation, IncarnationId("i1"));
+  EXPECT_EQ(sent<Verdict>()[0].reason, VerdictReason::kProcessGone);
+  EXPECT_EQ(sent<OriginSeen>().at(0).process, to_text(kSecond));
+}
+
 TEST_F(ReporterTest, TheHighestGenerationIsRemembered) {
   make();
   attach();

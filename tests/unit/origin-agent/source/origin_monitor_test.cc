@@ -1,6 +1,8 @@
 #include "origin-agent/source/origin_monitor.h"
 
+#include <algorithm>
 #include <map>
+#include <memory>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -30,6 +32,8 @@ class FakeSource final : public OriginSource {
       Observation observation;
       observation.process = process;
       if (process) observation.streams = streams;
+      observation.connections_max = connections_max;
+      observation.software = software;
       done(std::move(observation));
     });
   }
@@ -46,6 +50,8 @@ class FakeSource final : public OriginSource {
 
   std::optional<ProcessIdentity> process;
   std::vector<ReportedStream> streams;
+  std::optional<std::uint32_t> connections_max;
+  std::string software;
   Duration look_time = 1ms;
   bool frozen = false;
   bool refusing = false;
@@ -94,12 +100,14 @@ class Notes final : public MonitorListener {
   }
   void streams_read(std::size_t, std::vector<ReportedStream> s) override { streams = std::move(s); }
   void load_read(std::size_t, const LoadSample& sample) override { load = sample; }
+  void facts_found(std::size_t, const FoundFacts& f) override { facts.push_back(f); }
 
   std::vector<std::string> lines;
   Duration last{};  ///< when the last line was written, since the start
   int absent = 0;
   std::vector<ReportedStream> streams;
   LoadSample load;
+  std::vector<FoundFacts> facts;
 
  private:
   void note(const char* what, int pid) {
@@ -113,7 +121,8 @@ class Notes final : public MonitorListener {
 class OriginMonitorTest : public ::testing::Test {
  protected:
   void start() {
-    monitor_.emplace(MonitorFacts{0, 1, 1 << 30}, source_, processes_, executor_, clock_, notes_);
+    monitor_.emplace(MonitorFacts{.memory_bytes = 1 << 30}, source_, processes_, executor_, clock_,
+                     notes_);
     monitor_->start();
   }
   Duration since(MonotonicTime start) const { return clock_.now() - start; }
@@ -265,6 +274,72 @@ TEST_F(OriginMonitorTest, AProcessThatThisHostDoesNotShowIsJudgedByProbesAndByIt
   source_.process = ProcessIdentity{10, 0, "two"};
   executor_.advance(2s);
   EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "gone", "seen 10"));
+}
+
+TEST_F(OriginMonitorTest, WhatIsFoundOutAboutTheServerIsToldOnceForEachLife) {
+  source_.process = kFirst;
+  source_.connections_max = 500;
+  start();
+  executor_.advance(3s);
+  source_.connections_max.reset();
+  source_.software = "SRS/7";
+  executor_.advance(3s);
+  EXPECT_THAT(notes_.facts, ElementsAre(FoundFacts{500, ""}, FoundFacts{500, "SRS/7"}));
+  processes_.kill(kFirst);
+  source_.process = kRespawned;
+  executor_.advance(3s);
+  EXPECT_EQ(notes_.facts.back(), (FoundFacts{std::nullopt, "SRS/7"}));
+}
+
+TEST_F(OriginMonitorTest, ALookOutOfTurnSeesANewLifeAtOnce) {
+  source_.process = ProcessIdentity{10, 0, "one"};
+  start();
+  executor_.advance(5100ms);
+  source_.process = ProcessIdentity{12, 0, "two"};
+  monitor_->look();
+  executor_.advance(2ms);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "gone", "seen 12"));
+  const int looks = source_.looks;
+  executor_.advance(10s);
+  EXPECT_NEAR(source_.looks - looks, 10, 1) << "the turns go on as before";
+}
+
+TEST_F(OriginMonitorTest, AnotherSourceIsAskedOnAndWhatWasKnownStays) {
+  source_.process = kFirst;
+  start();
+  executor_.advance(5s);
+  FakeSource other(executor_);
+  other.process = kFirst;
+  monitor_->use(other);
+  const int looks = source_.looks;
+  executor_.advance(5s);
+  EXPECT_EQ(source_.looks, looks);
+  EXPECT_GE(other.looks, 5);
+  EXPECT_GE(other.probes, 5);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10"));
+  processes_.kill(kFirst);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "gone"));
+}
+
+TEST_F(OriginMonitorTest, HundredsOfOriginsAreNotAskedAtOneInstant) {
+  constexpr int kOrigins = 100;
+  source_.process = kFirst;
+  std::vector<std::unique_ptr<OriginMonitor>> monitors;
+  for (int i = 0; i < kOrigins; ++i) {
+    MonitorFacts facts;
+    facts.phase = static_cast<double>(i) / kOrigins;
+    monitors.push_back(
+        std::make_unique<OriginMonitor>(facts, source_, processes_, executor_, clock_, notes_));
+    monitors.back()->start();
+  }
+  executor_.advance(10s);
+  int most = 0;
+  for (int step = 0; step < 50; ++step) {
+    const int before = source_.looks + source_.probes;
+    executor_.advance(20ms);
+    most = std::max(most, source_.looks + source_.probes - before);
+  }
+  EXPECT_LE(most, 16) << "200 a second evenly are 4 in 20 ms";
 }
 
 TEST_F(OriginMonitorTest, ASlowLookIsNotDoubled) {

@@ -1,0 +1,86 @@
+#pragma once
+// OriginFleet: the origins that are watched now, each with its adapter and its monitor.
+//
+// Purpose: one place where an origin comes, changes and goes, whether configured or registered:
+// reporter, metrics, adapter and monitor follow together.
+// Threading: the agent's one thread. Nothing here may be called from inside a monitor's call except
+// facts_found(). Lifetime: everything it is given outlives it.
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "common/base/clock.h"
+#include "common/base/executor.h"
+#include "common/telemetry/log.h"
+#include "origin-agent/app/agent_metrics.h"
+#include "origin-agent/app/settings.h"
+#include "origin-agent/client/report_driver.h"
+#include "origin-agent/source/origin_monitor.h"
+
+namespace weir::agent {
+
+/// What the registry of self-registered origins wants done.
+class OriginHost {
+ public:
+  virtual ~OriginHost() = default;
+  /// Watches it from now on. The number names it from here on.
+  virtual std::size_t add(OriginSettings settings) = 0;
+  /// Other addresses or facts of an origin that stays the same one.
+  virtual void change(std::size_t origin, OriginSettings settings) = 0;
+  /// Looks at it now: something was heard about it.
+  virtual void look(std::size_t origin) = 0;
+  /// Its process is known to be gone: says so and watches it no more. remove() follows.
+  virtual void retire(std::size_t origin) = 0;
+  /// Forgets it. False: a verdict about it waits for a replica; to be tried again.
+  virtual bool remove(std::size_t origin) = 0;
+  /// What must outlive a restart changed.
+  virtual void save() = 0;
+};
+
+struct FleetSurroundings {
+  ReportDriver& driver;
+  ProcessTable& table;
+  Executor& executor;
+  const Clock& clock;
+  AgentMetrics& metrics;
+  std::function<std::unique_ptr<OriginSource>(const OriginSettings&)> make_source;
+  std::uint64_t memory_bytes = 0;
+};
+
+class OriginFleet {
+ public:
+  explicit OriginFleet(FleetSurroundings around) : around_(std::move(around)), logger_("agent") {}
+
+  std::size_t add(OriginSettings settings);
+  void change(std::size_t origin, OriginSettings settings);
+  void look(std::size_t origin);
+  void retire(std::size_t origin);
+  bool remove(std::size_t origin);
+
+  /// Begins to watch what was added so far; later ones begin by themselves.
+  void start();
+  void facts_found(std::size_t origin, const FoundFacts& facts);
+
+  const OriginSettings& settings(std::size_t origin) const { return origins_.at(origin).settings; }
+  std::size_t size() const { return origins_.size(); }
+
+ private:
+  struct Watched {
+    OriginSettings settings;
+    FoundFacts found;
+    std::unique_ptr<OriginSource> source;
+    std::unique_ptr<OriginMonitor> monitor;  ///< null = retired
+  };
+
+  /// What the control plane is told: settings and what was found out.
+  static OriginSpec spec_of(const Watched& watched);
+
+  const FleetSurroundings around_;
+  log::Logger logger_;
+  std::map<std::size_t, Watched> origins_;
+  bool started_ = false;
+};
+
+}  // namespace weir::agent
