@@ -15,9 +15,10 @@ class Cluster:
 
     def __init__(self, origins=2, forwarders=1, controlplane_args=(), forwarder_args=(),
                  nginx_extra='', with_agent=True, nginx_proxy_protocol=False,
-                 forwarder_args_of=None):
+                 forwarder_args_of=None, agent_args=()):
         self.dir = Path(tempfile.mkdtemp(prefix='weir-e2e-'))
         self.controlplane_args, self.forwarder_args = list(controlplane_args), list(forwarder_args)
+        self.agent_args = list(agent_args)
         self.forwarder_args_of = forwarder_args_of or {}  # by index, besides those of all
         self.grpc = f'127.0.0.1:{free_port()}'
         self.cp_admin = f'127.0.0.1:{free_port()}'
@@ -81,7 +82,8 @@ class Cluster:
 
     def start_agent(self):
         command = [BIN / 'weir-origin-agent', '--controlplane', self.grpc, '--id', 'a1',
-                   '--admin', self.agent_admin, '--state-dir', self.dir / 'agent']
+                   '--admin', self.agent_admin, '--state-dir', self.dir / 'agent',
+                   *self.agent_args]
         for origin in self.origins:
             command += ['--origin', origin.agent_option()]
         self.agent = Process('agent', command, self.dir)

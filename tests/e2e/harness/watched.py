@@ -25,3 +25,9 @@ def metric(text, name, **labels):
             if all(f'{key}="{value}"' in line for key, value in labels.items()):
                 total += float(line.rsplit(' ', 1)[1])
     return total
+
+
+def cpu_seconds(pid):
+    """User and system seconds of the whole process so far."""
+    fields = Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
