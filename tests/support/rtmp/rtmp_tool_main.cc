@@ -77,6 +77,8 @@ void define_client(CLI::App& command, Options& options) {
   command.add_option("--count", options.count, "sessions");
   command.add_option("--spread-ms", options.spread_ms, "start them within this time");
   command.add_option("--seconds", options.seconds, "end after this time");
+  command.add_option("--swf-url", options.client.swf_url,
+                     "of connect; a forwarder puts its tag there");
   command.add_option("--kbps", options.client.kbps);
   command.add_option("--fps", options.client.frames_per_second);
   command.add_flag("--flat-out", options.client.flat_out);

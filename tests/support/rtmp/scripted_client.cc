@@ -84,7 +84,7 @@ void ScriptedClient::on_ready() {
   writer.begin_object();
   writer.key("app").string(options_.app).key("type").string("nonprivate");
   writer.key("flashVer").string("FMLE/3.0 (compatible; weir-rtmp-tool)");
-  writer.key("swfUrl").string("rtmp://client.example/player.swf");
+  writer.key("swfUrl").string(options_.swf_url);
   writer.key("tcUrl").string(options_.tc_url).key("fpad").boolean(false);
   writer.key("capabilities").number(15).key("audioCodecs").number(4071);
   writer.key("videoCodecs").number(252).key("x-vendor").string("kept as it is");

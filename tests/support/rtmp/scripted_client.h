@@ -27,6 +27,7 @@ struct ClientOptions {
   boost::asio::ip::tcp::endpoint address;
   std::string tc_url;  ///< rtmp://host:port/app
   std::string app;
+  std::string swf_url = "rtmp://client.example/player.swf";
   std::string name;
   double kbps = 500;
   double frames_per_second = 25;
