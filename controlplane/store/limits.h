@@ -28,6 +28,8 @@ inline constexpr std::size_t kLastEpochsMax = 2'000'000;
 /// Generations are microseconds of the calendar; nothing honest is above this (year 148,000).
 inline constexpr std::uint64_t kGenerationMax = std::uint64_t{1} << 62;
 inline constexpr std::size_t kVerdictBytesMax = 128;
+/// In place of a decision record: nobody chose this origin.
+inline constexpr const char* kAdoptedVerdict = "adopted: published on the origin itself";
 
 static_assert(kSettlingExtension < kSettlingFirst && kSettlingFirst < kSettlingMax);
 

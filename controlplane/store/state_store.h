@@ -133,6 +133,13 @@ struct ClaimRequest {
   IncarnationId incarnation;
 };
 
+/// A live stream whose publisher came to the origin itself: untagged, as its agent reports it.
+struct AdoptRequest {
+  StreamKey stream;
+  OriginId origin;
+  IncarnationId incarnation;
+};
+
 struct OriginUpsert {
   model::OriginDescription description;
   /// Names the life of the process (pid and start time, or the server's own). Never empty.
@@ -232,6 +239,13 @@ class StateStore {
   /// when he had it already: claims are repeated); false = refused, the session closes. Settling:
   /// kSettling.
   virtual void claim(ClaimRequest request, Caller caller, Done<Changed> done) = 0;
+  /// Gives an untagged live stream to holder `direct`, publishing, with a new epoch: where nothing
+  /// is placed, where the owner is in the dead set, and where an external holder awaits its
+  /// publisher on this very origin. Anybody else's placement stays, an orphan's too: its name is
+  /// kept for the encoder that reconnects, and what is live may be the leg it left behind. The
+  /// incarnation must be the current one, alive; a cordon does not matter, as nothing new is
+  /// placed. Settling: kSettling.
+  virtual void adopt(AdoptRequest request, Caller caller, Done<Changed> done) = 0;
 
   // --- origins
   /// Mints ids and incarnations. A report of another process under the same id and endpoints

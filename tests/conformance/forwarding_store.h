@@ -51,6 +51,9 @@ class ForwardingStore : public StateStore {
   void claim(ClaimRequest request, Caller caller, Done<Changed> done) override {
     inner_.claim(std::move(request), caller, std::move(done));
   }
+  void adopt(AdoptRequest request, Caller caller, Done<Changed> done) override {
+    inner_.adopt(std::move(request), caller, std::move(done));
+  }
   void upsert_origin(OriginUpsert request, Caller caller, Done<OriginUpserted> done) override {
     inner_.upsert_origin(std::move(request), caller, std::move(done));
   }

@@ -135,7 +135,7 @@ void OwnershipWorld::dial(Session& session, std::size_t index) {
     return end(index, true);
   }
   Origin& origin = origins_[session.given->origin == origins_[0].id ? 0 : 1];
-  if (!origin.alive || origin.publisher) {
+  if (!origin.alive || origin.publisher || origin.direct) {
     if (forwarder.cut) return;
     return ask_to_publish(index, std::nullopt, Failed{session.given->incarnation, epoch});
   }
@@ -204,6 +204,7 @@ void OwnershipWorld::tell_forwarder(Forwarder& forwarder, const Known& known) {
 void OwnershipWorld::agent_acts(std::size_t index) {
   Origin& origin = origins_[index];
   if (origin.alive && !origin.cut && chance(40)) report_origin(index);
+  direct_acts(index);
   if (origin.kick && chance(50)) {
     // By the origin's own client id, read together with the tag: whoever came since is not hit.
     if (origin.publisher == origin.kick) {
@@ -269,6 +270,9 @@ void OwnershipWorld::restore_all() {
 void OwnershipWorld::control_plane_asks() {
   const auto placement = peek();
   if (!placement || placement->state == PlacementState::kOrphaned) return;
+  if (std::holds_alternative<model::DirectHolder>(placement->holder)) {
+    return release_missing(*placement);
+  }
   Session* session = session_of(placement->holder);
   if (session == nullptr) return;
   const HolderRef held{stream_, placement->holder, placement->epoch};
@@ -352,12 +356,15 @@ void OwnershipWorld::fault() {
   if (origin.alive && spend(left_.origin_dies)) {
     if (origin.publisher) end(origin.publisher->session, true);
     origin.alive = false;
+    origin.direct = false;
     origin.kick.reset();
     verdict(origin.incarnation);
   } else if (!origin.alive && chance(10)) {
     origin.alive = true;
     ++origin.process;
   }
+  if (origin.alive && !origin.publisher && spend(left_.direct)) origin.direct = true;
+  if (origin.direct && chance(2)) origin.direct = false;
   if (spend(left_.store_freezes)) clock_.advance(4s);
   if (spend(left_.forwarder_crashes)) crash_forwarder();
   for (std::size_t i = 0; i < 2; ++i) {
@@ -397,6 +404,10 @@ void OwnershipWorld::heal() {
     origin.cut = false;
     if (!origin.alive) ++origin.process;
     origin.alive = true;
+    origin.direct = origin.direct && scenario_.direct_stays;
+  }
+  for (std::size_t i = 0; i < sessions_.size() && scenario_.direct_stays; ++i) {
+    if (sessions_[i].state != SessionState::kEnded) end(i, true);
   }
   for (Session& session : sessions_) {
     if (session.idle) session.media_since = clock_.now();

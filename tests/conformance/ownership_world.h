@@ -35,6 +35,7 @@ struct Faults {
   int cut_forwarder = 0;
   int cut_agent = 0;
   int store_loses_all = 0;
+  int direct = 0;  ///< an encoder publishes on an origin itself
 };
 
 struct Scenario {
@@ -43,6 +44,8 @@ struct Scenario {
   std::vector<std::size_t> forwarder_of = {0, 1};  ///< per session
   bool first_is_live = false;
   bool reject = false;  ///< policy of a second publisher; else takeover_if_idle
+  /// At the end the encoders of the forwarders leave and the direct ones stay; else the reverse.
+  bool direct_stays = false;
 };
 
 inline void PrintTo(const Scenario& scenario, std::ostream* out) {
@@ -100,6 +103,7 @@ class OwnershipWorld {
     int process = 1;
     IncarnationId incarnation;
     std::optional<Tag> publisher;
+    bool direct = false;         ///< its publisher came to it directly, and has no tag
     std::optional<Known> known;  ///< highest epoch its agent was told
     std::optional<Tag> kick;     ///< decided, not yet done
   };
@@ -116,7 +120,13 @@ class OwnershipWorld {
   void note_error(const Reply<T>& reply);
   std::optional<model::Placement> peek();
   void check_bound(const AcquireResult& result, const AcquireRequest& request);
+  void check_epoch(const model::Placement& bound);
   std::string rest_problem();
+  // ownership_direct_test.cc: publishers on the origins themselves
+  void direct_acts(std::size_t index);
+  void adopt(std::size_t index);
+  void release_missing(const model::Placement& placement);
+  std::string direct_rest_problem(const std::optional<model::Placement>& placement) const;
   // ownership_actors_test.cc: what encoders, forwarders, agents and the control plane do
   void act();
   void session_acts(std::size_t index);

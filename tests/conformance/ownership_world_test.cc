@@ -143,14 +143,7 @@ std::optional<model::Placement> OwnershipWorld::peek() {
 void OwnershipWorld::check_bound(const AcquireResult& result, const AcquireRequest& request) {
   if (result.outcome != AcquireOutcome::kBound) return;
   const model::Placement& bound = *result.placement;
-  for (const Known& known : accepted_) {
-    if (known.epoch == bound.epoch) fail(fmt::format("I1 epoch {} twice", format_as(bound.epoch)));
-    if (known.epoch > bound.epoch)
-      fail(fmt::format("I2 epoch {} goes back", format_as(bound.epoch)));
-  }
-  if (declared_dead_.contains(bound.incarnation)) {
-    fail(fmt::format("I7 bound to {}, declared dead", bound.incarnation.str()));
-  }
+  check_epoch(bound);
   if (result.displaced && result.displaced->state != PlacementState::kOrphaned &&
       result.displaced->holder != bound.holder) {
     const bool dead = declared_dead_.contains(result.displaced->incarnation);
@@ -170,6 +163,17 @@ void OwnershipWorld::check_bound(const AcquireResult& result, const AcquireReque
   accepted_.push_back({bound.epoch, bound.holder, bound.origin});
 }
 
+void OwnershipWorld::check_epoch(const model::Placement& bound) {
+  for (const Known& known : accepted_) {
+    if (known.epoch == bound.epoch) fail(fmt::format("I1 epoch {} twice", format_as(bound.epoch)));
+    if (known.epoch > bound.epoch)
+      fail(fmt::format("I2 epoch {} goes back", format_as(bound.epoch)));
+  }
+  if (declared_dead_.contains(bound.incarnation)) {
+    fail(fmt::format("I7 bound to {}, declared dead", bound.incarnation.str()));
+  }
+}
+
 std::string OwnershipWorld::rest_problem() {
   std::vector<std::size_t> live;
   bool waiting = false;
@@ -179,6 +183,7 @@ std::string OwnershipWorld::rest_problem() {
   }
   const auto placement = peek();
   if (live.size() > 1) return "two publishers are live";
+  if (scenario_.direct_stays) return direct_rest_problem(placement);
   if (live.empty()) {
     if (waiting) return "an encoder never gets to publish";
     return placement ? "a placement stays without anybody" : "";

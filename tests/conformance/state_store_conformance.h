@@ -73,6 +73,7 @@ class StateStoreConformance : public ::testing::TestWithParam<StoreFactory> {
   Changed restore(const model::Placement& held);
   Reply<Changed> claim(const model::Placement& held);
   bool granted(const model::Placement& held);
+  Changed adopt(const Candidate& where);
   std::optional<model::Placement> lookup();
   OriginUpserted upsert(OriginUpsert request);
   OriginUpserted upsert(const std::string& origin, const std::string& process = "p1");
@@ -134,6 +135,7 @@ class StateStoreSettled : public StateStoreConformance {
 // The chapters of the suite: state_store_<chapter>_test.cc.
 class StateStoreAcquire : public StateStoreSettled {};
 class StateStorePlacements : public StateStoreSettled {};
+class StateStoreAdopt : public StateStoreSettled {};
 class StateStoreOrigins : public StateStoreConformance {
  protected:
   void SetUp() override;
@@ -144,6 +146,7 @@ class StateStoreFeed : public StateStoreConformance {};
 #define WEIR_STATE_STORE_CONFORMANCE(name, factory)                                 \
   INSTANTIATE_TEST_SUITE_P(name, StateStoreAcquire, ::testing::Values(factory));    \
   INSTANTIATE_TEST_SUITE_P(name, StateStorePlacements, ::testing::Values(factory)); \
+  INSTANTIATE_TEST_SUITE_P(name, StateStoreAdopt, ::testing::Values(factory));      \
   INSTANTIATE_TEST_SUITE_P(name, StateStoreOrigins, ::testing::Values(factory));    \
   INSTANTIATE_TEST_SUITE_P(name, StateStoreHistory, ::testing::Values(factory));    \
   INSTANTIATE_TEST_SUITE_P(name, StateStoreFeed, ::testing::Values(factory))

@@ -79,6 +79,12 @@ bool StateStoreConformance::granted(const model::Placement& held) {
   return value(claim(held)).changed;
 }
 
+Changed StateStoreConformance::adopt(const Candidate& where) {
+  return value(ask<Changed>([&](auto done) {
+    store().adopt({stream_, where.origin, where.incarnation}, caller_, std::move(done));
+  }));
+}
+
 std::optional<model::Placement> StateStoreConformance::lookup() {
   return value(ask<std::optional<model::Placement>>(
       [&](auto done) { store().lookup(stream_, caller_, std::move(done)); }));

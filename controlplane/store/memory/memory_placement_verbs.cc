@@ -263,6 +263,30 @@ void MemoryStateStore::claim(ClaimRequest request, Caller caller, Done<Changed> 
   answer(done, Changed{true, put(std::move(next))});
 }
 
+void MemoryStateStore::adopt(AdoptRequest request, Caller caller, Done<Changed> done) {
+  enter();
+  if (history_lost(caller)) return answer(done, StoreError::kHistoryLost);
+  // Its forwarder may still have to restore a placement of this name.
+  if (generation_.settling()) return answer(done, StoreError::kSettling);
+  if (!may_adopt(request)) return answer(done, unchanged(request.stream));
+  Placement next = held_placement({request.stream, model::DirectHolder{}, generation_.next_epoch()},
+                                  std::move(request.origin), std::move(request.incarnation),
+                                  PlacementState::kPublishing);
+  next.media_accepted = true;
+  next.verdict = kAdoptedVerdict;
+  answer(done, Changed{true, put(std::move(next))});
+}
+
+bool MemoryStateStore::may_adopt(const AdoptRequest& request) const {
+  if (!origins_.may_bind({request.origin, request.incarnation}, true)) return false;
+  const PlacementEntry* entry = placements_.find(request.stream);
+  if (entry == nullptr) return true;
+  const Placement& placement = entry->placement;
+  if (origins_.is_dead(placement.incarnation)) return true;
+  return std::holds_alternative<model::ExternalHolder>(placement.holder) &&
+         placement.origin == request.origin;
+}
+
 // ------------------------------------------------------------------------------------- helpers
 
 PlacementEntry* MemoryStateStore::find(const HolderRef& held) {

@@ -48,6 +48,7 @@ class MemoryStateStore final : public StateStore {
   void repoint(HolderRef held, IncarnationId to, Caller caller, Done<Changed> done) override;
   void restore(RestoreRequest request, Caller caller, Done<Changed> done) override;
   void claim(ClaimRequest request, Caller caller, Done<Changed> done) override;
+  void adopt(AdoptRequest request, Caller caller, Done<Changed> done) override;
 
   void upsert_origin(OriginUpsert request, Caller caller, Done<OriginUpserted> done) override;
   void declare_dead(DeathEvidence evidence, Caller caller, Done<bool> done) override;
@@ -85,6 +86,7 @@ class MemoryStateStore final : public StateStore {
                                           const std::optional<IncarnationId>& banned) const;
   bool renewal_gone(const model::Holder& holder) const;
   bool may_orphan(const OrphanRequest& request, const model::Placement& placement) const;
+  bool may_adopt(const AdoptRequest& request) const;
   PlacementEntry* find(const HolderRef& held);
   Changed unchanged(const StreamKey& stream) const;
   Changed end_holder(PlacementEntry& entry);
