@@ -159,7 +159,7 @@ SrsSelf ScriptedSrs::self() const {
   self.pid = options_.pid;
   self.cpu_percent = options_.cpu_percent;
   self.uptime_seconds = uptime;
-  self.connections = sessions_.size() + api_connections_.size();
+  self.connections = state_.clients().size();
   return self;
 }
 

@@ -26,7 +26,7 @@ std::string query_value(std::string_view text, std::string_view key) {
 }  // namespace
 
 std::string SrsName::url() const {
-  const std::string path = "/" + app + "/" + stream;
+  const std::string path = "/" + app + "/" + stream.substr(0, stream.rfind('.'));
   return vhost == kDefaultVhost ? path : vhost + path;
 }
 

@@ -22,7 +22,8 @@ struct SrsName {
   std::string stream;
   std::string tc_url;  ///< without query
 
-  /// What SRS calls the stream: without its default vhost.
+  /// What SRS knows the stream by: without its default vhost and without the name's extension, so
+  /// that two names can be one stream.
   std::string url() const;
 };
 
