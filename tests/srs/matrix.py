@@ -16,9 +16,10 @@ from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from real_srs import RealSrs  # noqa: E402
 from weir_of_srs import WeirOfSrs  # noqa: E402
 from harness import watched  # noqa: E402
-from harness.processes import wait_for  # noqa: E402
+from harness.processes import BIN, Process, free_port, wait_for  # noqa: E402
 
 SRS = os.environ.get('SRS', '')
 EDGE = os.environ.get('SRS_EDGE') or SRS
@@ -314,6 +315,29 @@ def clones_of_one_image(w):
             srs.stop()
 
 
+@check
+def mistakes_are_told(w):
+    silent = w.add('portless', ports='off')
+    wait_for(lambda: 'port' in w.agent.text() and silent.server in w.agent.text(), 10,
+             lambda: f'the agent says that there are no ports: {w.agent.tail(5)}')
+    expect(w.id_of(silent) is None, 'it is not registered')
+    silent.stop()
+    register = f'127.0.0.1:{free_port()}'
+    # An address of documentation: nobody answers there, and nobody has to.
+    agent = Process('remote-agent', [
+        BIN / 'weir-origin-agent', '--controlplane', '198.51.100.1:7400', '--id', 'a2', '--insecure',
+        '--srs-register', register, '--admin', f'127.0.0.1:{free_port()}',
+        '--state-dir', w.dir / 'remote-agent'], w.dir)
+    w.extra.append(agent)
+    agent.wait_ready()
+    near = RealSrs(Path(SRS), w.dir, 'near')
+    w.extra.append(near)
+    near.as_origin(register, listen=f'127.0.0.1:{near.port}').start()
+    line = wait_for(lambda: [x for x in agent.text().splitlines() if f'127.0.0.1:{near.port}' in x],
+                    10, lambda: f'the agent says what is wrong: {agent.tail(5)}')[0]
+    return f'no ports, and loopback with a remote control plane: {line.split(": ", 1)[-1]}'
+
+
 # --- edges
 
 def forwarders_of(w, name, intent):
@@ -384,7 +408,7 @@ def many(origins, seconds):
     with WeirOfSrs(program, origins=0, interval=9) as w:
         began = time.monotonic()
         for n in range(origins):
-            srs = w.srs[f'm{n}'] = _many_origin(w, n)
+            srs = w.srs[f'm{n}'] = RealSrs(program, w.dir, f'm{n}').as_origin(w.register, interval=9)
             srs.start(wait=False)
         started = time.monotonic() - began
         w.wait_origins(origins, 60)
@@ -419,11 +443,6 @@ def many(origins, seconds):
             f'without: {cost:.3%} by polling')
         w.start_agent()
         wait_for(lambda: list(w.origin_states().values()).count('ALIVE') == origins, 30, 'all are back')
-
-
-def _many_origin(w, n):
-    from real_srs import RealSrs
-    return RealSrs(Path(SRS), w.dir, f'm{n}').as_origin(w.register, interval=9)
 
 
 # --- running them

@@ -27,7 +27,7 @@ heartbeat {{
     enabled         on;
     interval        {interval};
     url             http://{register}/api/v1/srs/register;
-    ports           on;
+    ports           {ports};
 }}
 vhost __defaultVhost__ {{
     tcp_nodelay     on;
@@ -88,11 +88,11 @@ class RealSrs:
 
     # --- what it is
     def as_origin(self, register, interval=2, max_connections=1000, listen=None, hooks=False,
-                  transcode=None):
+                  transcode=None, ports='on'):
         parts = [HOOKS.format(register=register)] if hooks else []
         parts += [TRANSCODE.format(ffmpeg=transcode)] if transcode else []
         self.configure(ORIGIN.format(listen=listen or self.port, api=self.api_port, vhost='\n'.join(parts),
-                                     register=register, interval=interval,
+                                     register=register, interval=interval, ports=ports,
                                      max_connections=max_connections))
         return self
 
