@@ -124,6 +124,18 @@ std::int32_t choose_holder(const std::vector<std::int32_t>& holders) {
   return *std::min_element(holders.begin(), holders.end());
 }
 
+/// Of this network namespace.
+std::vector<std::uint64_t> listeners_of(std::uint16_t port) {
+  std::vector<std::uint64_t> inodes;
+  for (const char* path : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+    const auto table = read_file(path);
+    if (!table) continue;
+    const auto found = parse_listeners(*table, port);
+    inodes.insert(inodes.end(), found.begin(), found.end());
+  }
+  return inodes;
+}
+
 std::uint32_t count_open_files(std::int32_t pid) {
   std::uint32_t count = 0;
   for_each_entry(fmt::format("/proc/{}/fd", pid), [&](std::string_view) { ++count; });
@@ -235,13 +247,7 @@ FoundProcess find_by_pid_file(const std::string& path, bool worker) {
 }
 
 FoundProcess find_by_port(std::uint16_t port) {
-  std::vector<std::uint64_t> inodes;
-  for (const char* path : {"/proc/net/tcp", "/proc/net/tcp6"}) {
-    const auto table = read_file(path);
-    if (!table) continue;
-    const auto found = parse_listeners(*table, port);
-    inodes.insert(inodes.end(), found.begin(), found.end());
-  }
+  const std::vector<std::uint64_t> inodes = listeners_of(port);
   if (inodes.empty()) return {std::nullopt, fmt::format("nothing listens on port {}", port)};
   std::vector<std::int32_t> holders;
   for (const std::int32_t pid : all_pids()) {
@@ -252,6 +258,14 @@ FoundProcess find_by_port(std::uint16_t port) {
             fmt::format("the process on port {} belongs to another user: give its pidfile", port)};
   }
   return {process_identity(choose_holder(holders)), {}};
+}
+
+Listens listens_on(std::int32_t pid, std::uint16_t port) {
+  const std::vector<std::uint64_t> inodes = listeners_of(port);
+  if (inodes.empty() || !process_identity(pid)) return Listens::kNo;
+  if (holds_socket(pid, inodes)) return Listens::kYes;
+  const Directory descriptors(::opendir(fmt::format("/proc/{}/fd", pid).c_str()));
+  return descriptors ? Listens::kNo : Listens::kUnknown;
 }
 
 HostFacts read_host_facts() {

@@ -49,6 +49,11 @@ FoundProcess find_by_pid_file(const std::string& path, bool worker);
 /// (a master and its worker), else their common parent, else the oldest.
 FoundProcess find_by_port(std::uint16_t port);
 
+/// Whether a process holds a socket that listens on `port` here. kUnknown: somebody does, and its
+/// descriptors may not be read.
+enum class Listens { kYes, kNo, kUnknown };
+Listens listens_on(std::int32_t pid, std::uint16_t port);
+
 HostFacts read_host_facts();
 
 }  // namespace weir::agent
