@@ -27,7 +27,7 @@ SrsSource::SrsSource(boost::asio::io_context& io, const Clock& clock, Random& ra
       random_(random),
       options_(std::move(options)),
       logger_(std::move(logger)),
-      announced_{options_.server, options_.service, options_.pid},
+      announced_{options_.pid, 0, options_.service},
       watch_(epochs, [this](const std::string& stream) { epoch_raised(stream); }) {
   if (const auto rtmp = parse_host_port(options_.rtmp)) rtmp_port_ = rtmp->port;
   if (!options_.api) return;
@@ -35,11 +35,9 @@ SrsSource::SrsSource(boost::asio::io_context& io, const Clock& clock, Random& ra
   fencer_.emplace(io_, clock_, *link_, epochs, logger_);
 }
 
-bool SrsSource::announced(const Heartbeat& heartbeat) {
-  announced_ = {heartbeat.server, heartbeat.service, heartbeat.pid};
-  const bool is_news = !life_ || life_->service != heartbeat.service || life_->pid != heartbeat.pid;
-  if (is_news) hinted_ = true;
-  return is_news;
+void SrsSource::announced(const ProcessIdentity& life) {
+  announced_ = life;
+  if (!life_ || life_->service != life.service || life_->pid != life.pid) hinted_ = true;
 }
 
 void SrsSource::probe(Callback<void(probe::ProbeResult)> done) {
@@ -296,8 +294,11 @@ Observation SrsSource::without_api(const std::optional<ProcessIdentity>& watched
   if (watched && watched->is_visible() && runs(*watched)) {
     observation.process = watched;
   } else if (announced_.pid > 0) {
-    // By its heartbeat, or as it was when this agent last ran; only what can be seen to be true.
+    // By its heartbeat, or as it was when this agent last ran; only what can be seen to be true,
+    // but where nothing else is to be had.
     observation.process = local_process(announced_.pid, rtmp_port_, std::nullopt);
+    if (!observation.process && !link_)
+      observation.process = ProcessIdentity{announced_.pid, 0, {}};
     if (observation.process) observation.process->service = announced_.service;
   }
   if (!observation.process && !link_) {

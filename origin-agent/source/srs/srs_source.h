@@ -24,7 +24,6 @@
 #include "origin-agent/source/srs/api_answer.h"
 #include "origin-agent/source/srs/api_link.h"
 #include "origin-agent/source/srs/fencer.h"
-#include "origin-agent/source/srs/heartbeat.h"
 #include "origin-agent/source/srs/limits.h"
 #include "origin-agent/source/srs/publishers.h"
 #include "origin-agent/source/srs/stream_listing.h"
@@ -52,9 +51,9 @@ class SrsSource final : public OriginSource {
                Callback<void(Observation)> done) override;
   void probe(Callback<void(probe::ProbeResult)> done) override;
 
-  /// A heartbeat of this origin. True when it is of another life than the known one: a look is
-  /// worth it now.
-  bool announced(const Heartbeat& heartbeat);
+  /// A heartbeat of this origin named `life` (its start is not known there): should the API not
+  /// answer, that is who serves.
+  void announced(const ProcessIdentity& life);
   /// Something was published or unpublished there, as a hook says: the next look asks for it.
   void hinted() { hinted_ = true; }
 
@@ -113,7 +112,7 @@ class SrsSource final : public OriginSource {
   std::optional<ProcessIdentity> process_;  ///< of life_
   std::uint32_t max_connections_ = 0;
   std::string software_;
-  Life announced_;  ///< by heartbeat or options
+  ProcessIdentity announced_;  ///< by heartbeat or options; pid 0 = none
   Publishers publishers_;
   std::map<std::string, std::string> vhosts_;  ///< names by id, where streams do not tell them
   std::unique_ptr<Look> look_;                 ///< the one under way

@@ -37,7 +37,7 @@ class StreamListing {
  private:
   Step go_back();
 
-  const std::size_t count_;
+  std::size_t count_;
   std::size_t start_ = 0;
   std::size_t back_ = 1;  ///< how far the next step back leads
   std::size_t pages_ = 0;

@@ -415,26 +415,30 @@ TEST_F(SrsSourceTest, AHeartbeatNamesALocalProcessWhoseApiDoesNotAnswer) {
   make({.rtmp = fmt::format("127.0.0.1:{}", rtmp.local_endpoint().port())});
   srs_.api.stop();
   EXPECT_FALSE(look().process);
-  Heartbeat heartbeat;
-  heartbeat.server = "vid-a";
-  heartbeat.service = "s1";
-  heartbeat.pid = ::getpid();
-  EXPECT_TRUE(source_->announced(heartbeat));
+  source_->announced({::getpid(), 0, "s1"});
   const Observation seen = look_after(1s);
   ASSERT_TRUE(seen.process);
   EXPECT_EQ(seen.process->service, "s1");
   EXPECT_TRUE(seen.process->is_visible());
 }
 
-TEST_F(SrsSourceTest, AHeartbeatOfTheKnownLifeIsNoNews) {
+TEST_F(SrsSourceTest, AHeartbeatOfAnotherLifeIsFollowedAtOnce) {
   look();
-  Heartbeat heartbeat;
-  heartbeat.server = "vid-a";
-  heartbeat.service = "s1";
-  heartbeat.pid = 1;
-  EXPECT_FALSE(source_->announced(heartbeat));
-  heartbeat.service = "s2";
-  EXPECT_TRUE(source_->announced(heartbeat));
+  source_->announced({1, 0, "s1"});
+  EXPECT_FALSE(look_after(100ms).streams);
+  srs_.service = "s2";
+  source_->announced({1, 0, "s2"});
+  EXPECT_EQ(look_after(100ms).process->service, "s2");
+}
+
+TEST_F(SrsSourceTest, WithoutAnApiTheHeartbeatSaysWhoServes) {
+  source_ = std::make_unique<SrsSource>(io_, clock_, random_, epochs_,
+                                        SrsOptions{.rtmp = "127.0.0.1:1"}, log::Logger("test"));
+  EXPECT_FALSE(look().process);
+  source_->announced({1, 0, "s1"});  // of a container: its pid is somebody else here
+  const Observation seen = look_after(1s);
+  EXPECT_EQ(seen.process, (ProcessIdentity{1, 0, "s1"}));
+  EXPECT_FALSE(seen.streams);
 }
 
 TEST_F(SrsSourceTest, ConfiguredConnectionsWin) {
