@@ -1,5 +1,7 @@
 #include "origin-agent/source/srs/heartbeat.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <limits>
 #include <optional>
@@ -30,6 +32,15 @@ bool is_printable(std::string_view text) {
     if (c <= ' ' || c == 0x7f) return false;
   }
   return true;
+}
+
+/// Of an address or a name; more would end up in other people's URLs.
+bool is_host(std::string_view text, bool bracketed) {
+  return text.size() <= kHeartbeatTextBytesMax &&
+         std::all_of(text.begin(), text.end(), [bracketed](unsigned char c) {
+           return c < 0x80 && (std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_' ||
+                               (bracketed && (c == ':' || c == '%')));
+         });
 }
 
 class HeartbeatWalk final : public JsonVisitor {
@@ -162,16 +173,12 @@ Result<ListenAddress> parse_srs_listen(std::string_view text, Transport otherwis
   if (const std::size_t colon = rest.rfind(':'); colon != std::string_view::npos) {
     host = rest.substr(0, colon);
     port = rest.substr(colon + 1);
-    if (host.starts_with('[') && host.ends_with(']')) {
-      host = host.substr(1, host.size() - 2);
-      if (host.empty()) return invalid(fmt::format("'{}': nothing in the brackets", brief(text)));
-    } else if (host.find_first_of(":[]") != std::string_view::npos) {
-      return invalid(fmt::format("'{}': write an IPv6 address as [address]:port", brief(text)));
-    }
+    const bool bracketed = host.size() > 2 && host.starts_with('[') && host.ends_with(']');
+    if (bracketed) host = host.substr(1, host.size() - 2);
+    if (host != "*" && !is_host(host, bracketed))
+      return invalid(fmt::format("'{}' names no host; an IPv6 address is written [address]:port",
+                                 brief(text)));
   }
-  if (host.size() > kHeartbeatTextBytesMax || !is_printable(host) ||
-      host.find('/') != std::string_view::npos)
-    return invalid(fmt::format("'{}' names no host", brief(text)));
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
   if (error != std::errc() || end != port.data() + port.size() || address.port == 0)
     return invalid(fmt::format("'{}' names no port between 1 and 65535", brief(text)));

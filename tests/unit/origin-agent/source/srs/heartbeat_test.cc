@@ -62,8 +62,9 @@ TEST(SrsHeartbeat, EveryFormOfAPortIsUnderstood) {
 }
 
 TEST(SrsHeartbeat, WhatIsNoPortIsRefused) {
-  for (const char* text : {"", ":", "0", "65536", "-1", "1935 ", "x", "http://h:1", "::1:1935",
-                           "[]:1935", "[::1:1935", "h/p:1935", "a b:1935", "tcp://", "1.2.3.4:"})
+  for (const char* text :
+       {"", ":", "0", "65536", "-1", "1935 ", "x", "http://h:1", "::1:1935", "[]:1935", "[::1:1935",
+        "[2[1]:1935", "a?b:1935", "\xff:1935", "h/p:1935", "a b:1935", "tcp://", "1.2.3.4:"})
     EXPECT_FALSE(parse_srs_listen(text, Transport::kTcp)) << text;
 }
 
