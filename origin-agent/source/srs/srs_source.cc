@@ -159,12 +159,12 @@ void SrsSource::vhosts_read(const Result<std::string>& answer) {
 }
 
 void SrsSource::listed() {
-  const MonotonicTime now = clock_.now();
-  publishers_.listed(now, std::move(look_->streams), vhosts_);
+  const Duration fair = std::min<Duration>(
+      static_cast<int>(look_->streams.size()) * kListingIntervalPerStream, kListingIntervalMax);
+  publishers_.listed(clock_.now(), std::move(look_->streams), vhosts_);
   const Duration pause =
       publishers_.is_anybody_there() ? Duration(kListingInterval) : Duration(kQuietListingInterval);
-  const Duration fair = (now - look_->started) * kListingShare;
-  next_listing_ = look_->started + std::max(pause, std::min(fair, Duration(kListingIntervalMax)));
+  next_listing_ = look_->started + std::max(pause, fair);
   look_->unread = publishers_.unread(kTagReadsPerLookMax);
   std::reverse(look_->unread.begin(), look_->unread.end());
   read_tag();

@@ -193,6 +193,14 @@ TEST_F(SrsSourceTest, AQuietOriginIsAskedLittleAndABusyOneEachSecond) {
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(look_after(1s).streams) << i;
 }
 
+TEST_F(SrsSourceTest, ThousandsOfStreamsAreListedLessOften) {
+  for (int i = 0; i < 1500; ++i) srs_.add(fmt::format("s{:04}", i), fmt::format("c{}", i));
+  ASSERT_TRUE(look().streams);
+  EXPECT_FALSE(look_after(1s).streams);
+  EXPECT_FALSE(look_after(1s).streams);
+  EXPECT_TRUE(look_after(1s).streams);
+}
+
 TEST_F(SrsSourceTest, AHintIsFollowedAtOnce) {
   look();
   srs_.add("a", "c1");
