@@ -36,18 +36,21 @@ DaemonSpec forwarder_spec() {
 }
 
 DaemonSpec origin_agent_spec() {
-  return {.name = "weir-origin-agent",
-          .summary = "Weir origin agent: reports the origins of this host to the control plane.",
-          .flags = {controlplane_flag(),
-                    {"--id", "id", "ID", "agent id (host name)"},
-                    {"--advertise", "advertise", "IP",
-                     "address that forwarders dial where an origin's own is a wildcard"},
-                    {"--origin", "origins", "KEY=VALUE,…",
-                     "an origin to watch, repeatable: 'id=o1,type=nginx-rtmp,rtmp=host:port,"
-                     "stat=URL,control=URL,http=host:port,pidfile=FILE,zone=Z,labels=k:v;k:v,"
-                     "client_address=proxy-v1'",
-                     Flag::Kind::kMessage}},
-          .defaults = {{"common.admin", "127.0.0.1:7482"}}};
+  return {
+      .name = "weir-origin-agent",
+      .summary = "Weir origin agent: reports the origins of this host to the control plane.",
+      .flags = {controlplane_flag(),
+                {"--id", "id", "ID", "agent id (host name)"},
+                {"--advertise", "advertise", "IP",
+                 "address that forwarders dial where an origin's own is a wildcard"},
+                {"--srs-register", "srs.listen", "ADDR",
+                 "listener for SRS's heartbeats and hooks (127.0.0.1:12025)"},
+                {"--origin", "origins", "KEY=VALUE,…",
+                 "an origin to watch, repeatable: 'id=o1,type=nginx-rtmp,rtmp=host:port,"
+                 "stat=URL,control=URL,api=URL,http=host:port,pidfile=FILE,zone=Z,labels=k:v;k:v,"
+                 "client_address=proxy-v1'",
+                 Flag::Kind::kMessage}},
+      .defaults = {{"common.admin", "127.0.0.1:7482"}}};
 }
 
 }  // namespace weir::config

@@ -220,7 +220,8 @@ start_weir() {
     origin_flags+=(--origin "id=o$i,type=nginx-rtmp,rtmp=127.0.0.1:$((rtmp_port + i)),stat=http://127.0.0.1:$((rtmp_port + i + 7000))/stat,control=http://127.0.0.1:$((rtmp_port + i + 7000))/control,pidfile=$run_dir/o$i/nginx.pid")
   done
   start origin-agent "$bin/weir-origin-agent" --id local --controlplane "127.0.0.1:$grpc_port" \
-    --admin "127.0.0.1:$((grpc_port + 82))" --state-dir "$run_dir/origin-agent" "${origin_flags[@]}"
+    --admin "127.0.0.1:$((grpc_port + 82))" --srs-register '' \
+    --state-dir "$run_dir/origin-agent" "${origin_flags[@]}"
   wait_for origin-agent "$READY_SECONDS" says_ready origin-agent
   start forwarder "$bin/weir-forwarder" --id f1 --controlplane "127.0.0.1:$grpc_port" \
     --rtmp ":$rtmp_port" --admin "127.0.0.1:$((grpc_port + 81))" --state-dir "$run_dir/forwarder"

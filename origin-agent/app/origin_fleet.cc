@@ -68,8 +68,18 @@ void OriginFleet::change(std::size_t origin, OriginSettings settings) {
   around_.driver.change_origin(origin, spec_of(watched));
 }
 
-void OriginFleet::look(std::size_t origin) {
-  if (const auto& monitor = origins_.at(origin).monitor) monitor->look();
+void OriginFleet::announced(std::size_t origin, const ProcessIdentity& life) {
+  const Watched& watched = origins_.at(origin);
+  if (!watched.monitor) return;
+  watched.source->announced(life);
+  watched.monitor->look();
+}
+
+void OriginFleet::hinted(std::size_t origin) {
+  const Watched& watched = origins_.at(origin);
+  if (!watched.monitor) return;
+  watched.source->hinted();
+  watched.monitor->look();
 }
 
 void OriginFleet::retire(std::size_t origin) {

@@ -15,29 +15,12 @@
 #include "common/base/executor.h"
 #include "common/telemetry/log.h"
 #include "origin-agent/app/agent_metrics.h"
+#include "origin-agent/app/origin_host.h"
 #include "origin-agent/app/settings.h"
 #include "origin-agent/client/report_driver.h"
 #include "origin-agent/source/origin_monitor.h"
 
 namespace weir::agent {
-
-/// What the registry of self-registered origins wants done.
-class OriginHost {
- public:
-  virtual ~OriginHost() = default;
-  /// Watches it from now on. The number names it from here on.
-  virtual std::size_t add(OriginSettings settings) = 0;
-  /// Other addresses or facts of an origin that stays the same one.
-  virtual void change(std::size_t origin, OriginSettings settings) = 0;
-  /// Looks at it now: something was heard about it.
-  virtual void look(std::size_t origin) = 0;
-  /// Its process is known to be gone: says so and watches it no more. remove() follows.
-  virtual void retire(std::size_t origin) = 0;
-  /// Forgets it. False: a verdict about it waits for a replica; to be tried again.
-  virtual bool remove(std::size_t origin) = 0;
-  /// What must outlive a restart changed.
-  virtual void save() = 0;
-};
 
 struct FleetSurroundings {
   ReportDriver& driver;
@@ -49,15 +32,17 @@ struct FleetSurroundings {
   std::uint64_t memory_bytes = 0;
 };
 
-class OriginFleet {
+class OriginFleet final : public OriginHost {
  public:
   explicit OriginFleet(FleetSurroundings around) : around_(std::move(around)), logger_("agent") {}
 
-  std::size_t add(OriginSettings settings);
-  void change(std::size_t origin, OriginSettings settings);
-  void look(std::size_t origin);
-  void retire(std::size_t origin);
-  bool remove(std::size_t origin);
+  std::size_t add(OriginSettings settings) override;
+  void change(std::size_t origin, OriginSettings settings) override;
+  void announced(std::size_t origin, const ProcessIdentity& life) override;
+  void hinted(std::size_t origin) override;
+  void retire(std::size_t origin) override;
+  bool remove(std::size_t origin) override;
+  void save() override { around_.driver.save_soon(); }
 
   /// Begins to watch what was added so far; later ones begin by themselves.
   void start();

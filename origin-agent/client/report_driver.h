@@ -47,6 +47,8 @@ class ReportDriver final : public MonitorListener, public AttachLinkListener {
   void change_origin(std::size_t origin, OriginSpec spec);
   /// Its monitor is gone by then.
   void remove_origin(std::size_t origin);
+  /// What must outlive a restart changed: the observer is told the state within kSaveDelay.
+  void save_soon();
 
   void process_seen(std::size_t origin, const ProcessIdentity& process) override;
   void process_unanswered(std::size_t origin, const ProcessIdentity& process) override;
@@ -64,7 +66,6 @@ class ReportDriver final : public MonitorListener, public AttachLinkListener {
   /// Carries out what the reporter wants and sleeps until it wants more.
   void pump();
   void act(ReporterAction& action);
-  void save_soon();
   void save();
   log::Logger logger_of(std::size_t origin) const;
 

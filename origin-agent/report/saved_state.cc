@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -29,6 +31,51 @@ bool is_word(std::string_view text) {
                                        [](unsigned char c) { return c <= ' ' || c == 0x7f; });
 }
 
+/// `key=value` words; what is not a word cannot be written and is left out.
+struct RegistrationKeys {
+  std::vector<std::pair<std::string_view, std::string*>> texts;
+  std::vector<std::pair<std::string_view, std::vector<std::string>*>> lists;
+};
+
+RegistrationKeys keys_of(SavedRegistration& r) {
+  return {
+      {{"server", &r.server}, {"service", &r.service}, {"ip", &r.ip}, {"peer", &r.peer}},
+      {{"rtmp", &r.rtmp}, {"http", &r.http}, {"api", &r.api}, {"srt", &r.srt}, {"rtc", &r.rtc}}};
+}
+
+std::string encode(const OriginId& id, SavedRegistration registration) {
+  std::string line = fmt::format("registered {} pid={}", id.str(), registration.pid);
+  const RegistrationKeys keys = keys_of(registration);
+  const auto add = [&](std::string_view key, const std::string& value) {
+    if (is_word(value)) line += fmt::format(" {}={}", key, value);
+  };
+  for (const auto& [key, text] : keys.texts) add(key, *text);
+  for (const auto& [key, list] : keys.lists)
+    for (const std::string& one : *list) add(key, one);
+  return line + "\n";
+}
+
+/// False: one of the words is damaged. Keys of a later version are passed over.
+bool decode(std::span<const std::string_view> words, SavedRegistration& out) {
+  const RegistrationKeys keys = keys_of(out);
+  for (const std::string_view word : words) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string_view::npos) return false;
+    const std::string_view key = word.substr(0, equals);
+    const std::string_view value = word.substr(equals + 1);
+    if (key == "pid") {
+      const auto [rest, error] =
+          std::from_chars(value.data(), value.data() + value.size(), out.pid);
+      if (error != std::errc() || rest != value.data() + value.size()) return false;
+    }
+    for (const auto& [name, text] : keys.texts)
+      if (key == name) *text = std::string(value);
+    for (const auto& [name, list] : keys.lists)
+      if (key == name) list->emplace_back(value);
+  }
+  return !out.rtmp.empty();
+}
+
 Error damaged(std::size_t line, std::string_view what) {
   return make_error(boost::system::errc::invalid_argument, fmt::format("line {}: {}", line, what));
 }
@@ -53,6 +100,9 @@ std::string encode(const SavedState& state) {
     if (!is_word(id.str()) || !is_word(origin.process) || !is_word(origin.incarnation.str()))
       continue;
     text += fmt::format("origin {} {} {}\n", id.str(), origin.process, origin.incarnation.str());
+  }
+  for (const auto& [id, registration] : state.registered) {
+    if (is_word(id.str())) text += encode(id, registration);
   }
   // The last line tells a whole file from the beginning of one.
   return text + "end\n";
@@ -81,6 +131,10 @@ Result<SavedState> decode_saved_state(std::string_view text) {
     } else if (word.size() == 4 && word[0] == "origin") {
       if (state.origins.size() >= kOriginsMax) return damaged(line_number, "too many origins");
       state.origins[OriginId(word[1])] = {std::string(word[2]), IncarnationId(word[3])};
+    } else if (word.size() > 2 && word[0] == "registered") {
+      if (state.registered.size() >= kOriginsMax) return damaged(line_number, "too many origins");
+      if (!decode(std::span(word).subspan(2), state.registered[OriginId(word[1])]))
+        return damaged(line_number, "this registration cannot be read");
     } else {
       return damaged(line_number, "not understood");
     }

@@ -44,7 +44,10 @@ void OriginMonitor::start(Duration after) {
 }
 
 void OriginMonitor::look() {
-  if (observing_) return;
+  if (observing_) {
+    look_again_ = true;
+    return;
+  }
   executor_.cancel(observe_timer_);
   observe();
 }
@@ -53,7 +56,7 @@ void OriginMonitor::use(OriginSource& source) {
   // What the former one was asked will never be answered.
   alive_ = std::make_shared<int>();
   source_ = &source;
-  observing_ = probing_ = false;
+  observing_ = probing_ = look_again_ = false;
   executor_.cancel(observe_timer_);
   executor_.cancel(probe_timer_);
   if (process_) exit_watch_ = watch_exit(*process_);
@@ -98,7 +101,9 @@ void OriginMonitor::observed(Observation observation) {
       listener_.streams_read(facts_.origin, std::move(*observation.streams));
     }
   }
-  observe_after(observe_started_ + pause(facts_.look_interval, looks_spread_) - clock_.now());
+  const Duration next =
+      observe_started_ + pause(facts_.look_interval, looks_spread_) - clock_.now();
+  observe_after(std::exchange(look_again_, false) ? Duration::zero() : next);
 }
 
 void OriginMonitor::take_process(const Observation& observation) {

@@ -61,7 +61,8 @@ class OriginMonitor {
   OriginMonitor& operator=(const OriginMonitor&) = delete;
 
   void start(Duration after = {});
-  /// Looks now instead of at the next turn: something was heard about the origin.
+  /// Looks now instead of at the next turn, or once more after the look under way: something was
+  /// heard about the origin.
   void look();
   /// Asks another source from now on: the origin's addresses changed. Called before the former one
   /// is destroyed.
@@ -112,6 +113,7 @@ class OriginMonitor {
   bool first_probe_told_ = false;
   MonotonicTime eager_until_;
   bool observing_ = false;
+  bool look_again_ = false;
   bool probing_ = false;
   MonotonicTime observe_started_;
   MonotonicTime probe_started_;

@@ -43,6 +43,12 @@ class OriginSource {
                        Callback<void(Observation)> done) = 0;
   /// One protocol probe. One call at a time. Ends within kProbeTimeout.
   virtual void probe(Callback<void(probe::ProbeResult)> done) = 0;
+
+  // What was heard from elsewhere; a look follows.
+  /// The server said which life of it this is (`start_ticks` unknown).
+  virtual void announced(const ProcessIdentity&) {}
+  /// Something was published or unpublished there.
+  virtual void hinted() {}
 };
 
 struct ProcessUsage {

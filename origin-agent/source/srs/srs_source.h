@@ -53,9 +53,9 @@ class SrsSource final : public OriginSource {
 
   /// A heartbeat of this origin named `life` (its start is not known there): should the API not
   /// answer, that is who serves.
-  void announced(const ProcessIdentity& life);
+  void announced(const ProcessIdentity& life) override;
   /// Something was published or unpublished there, as a hook says: the next look asks for it.
-  void hinted() { hinted_ = true; }
+  void hinted() override { hinted_ = true; }
 
  private:
   /// One look, which takes several requests.

@@ -84,6 +84,8 @@ class Cluster:
         command = [BIN / 'weir-origin-agent', '--controlplane', self.grpc, '--id', 'a1',
                    '--admin', self.agent_admin, '--state-dir', self.dir / 'agent',
                    *self.agent_args]
+        if '--srs-register' not in self.agent_args:
+            command += ['--srs-register', '']
         for origin in self.origins:
             command += ['--origin', origin.agent_option()]
         self.agent = Process('agent', command, self.dir)

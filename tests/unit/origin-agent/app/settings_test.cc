@@ -121,5 +121,57 @@ TEST(SettingsTest, NginxNeedsItsStatisticsPageAndOthersHaveNone) {
   EXPECT_THAT(error_of(c), HasSubstr("type=nginx-rtmp"));
 }
 
+TEST(SettingsTest, AnAgentMayHaveOnlyOriginsThatRegister) {
+  config::v1::OriginAgentConfig c;
+  c.add_controlplane("127.0.0.1:7400");
+  EXPECT_THAT(error_of(c), AllOf(HasSubstr("--origin"), HasSubstr("--srs-register")));
+  c.mutable_srs()->set_listen("127.0.0.1:12025");
+  c.mutable_srs()->set_max_connections(300);
+  c.mutable_srs()->set_forget_after_s(60);
+  const auto settings = make_settings(c, "h");
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_TRUE(settings->origins.empty());
+  EXPECT_EQ(settings->srs.capacity.connections, 300U);
+  EXPECT_EQ(settings->srs.forget_after, std::chrono::seconds(60));
+}
+
+TEST(SettingsTest, AnSrsWithItsApiIsWatchedAtOnceAndOneWithoutOnceItRegisters) {
+  auto c = config("127.0.0.1:1935");
+  c.mutable_origins(0)->set_type("srs");
+  EXPECT_THAT(error_of(c), AllOf(HasSubstr("api is missing"), HasSubstr("srs.listen")));
+  c.mutable_srs()->set_listen(":12025");
+  c.mutable_srs()->set_look_interval_ms(2000);
+  auto later = make_settings(c, "h");
+  ASSERT_TRUE(later) << later.error().message;
+  EXPECT_TRUE(later->origins.empty());
+  ASSERT_EQ(later->srs_overrides.size(), 1U);
+  EXPECT_TRUE(later->srs_overrides[0].takes_registered_hosts);
+  c.mutable_origins(0)->set_api("http://127.0.0.1:1985");
+  const auto now = make_settings(c, "h");
+  ASSERT_TRUE(now) << now.error().message;
+  ASSERT_EQ(now->origins.size(), 1U);
+  EXPECT_EQ(now->origins[0].api->port, 1985);
+  EXPECT_EQ(now->origins[0].spec.kind, OriginKind::kSrs);
+  EXPECT_EQ(now->origins[0].look_interval, std::chrono::seconds(2));
+  EXPECT_TRUE(now->origins[0].spec.lists_streams);
+}
+
+TEST(SettingsTest, AnEntryForARegisteringSrsNeedsNoReachableHost) {
+  auto c = config("0.0.0.0:1935", "10.0.0.9:7400");
+  c.mutable_srs()->set_listen("127.0.0.1:12025");
+  c.mutable_origins(0)->set_type("srs");
+  ASSERT_TRUE(make_settings(c, "h"));
+  c.mutable_origins(0)->set_rtmp("127.0.0.1:1935");
+  ASSERT_TRUE(make_settings(c, "h"));
+  c.mutable_origins(0)->set_http("127.0.0.1:8080");
+  EXPECT_THAT(error_of(c), HasSubstr("127.0.0.1:8080")) << "what it says is told to forwarders";
+}
+
+TEST(SettingsTest, TheApiBelongsToSrs) {
+  auto c = config("127.0.0.1:1935");
+  c.mutable_origins(0)->set_api("http://127.0.0.1:1985");
+  EXPECT_THAT(error_of(c), HasSubstr("type=srs"));
+}
+
 }  // namespace
 }  // namespace weir::agent

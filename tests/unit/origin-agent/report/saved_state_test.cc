@@ -22,6 +22,31 @@ TEST(SavedStateTest, WhatWasEncodedIsDecoded) {
   EXPECT_EQ(*decoded, sample());
 }
 
+TEST(SavedStateTest, RegistrationsAreKeptAndFilesOfEarlierVersionsAreRead) {
+  SavedState state = sample();
+  SavedRegistration& registration = state.registered[OriginId("vid-1:1935")];
+  registration = {"vid-1", "s1", 42, "10.0.0.1", "::1", {"tcp://0.0.0.0:1935"}, {}, {}, {}, {}};
+  registration.rtc = {"udp://[::1]:8000", "tcp://0.0.0.0:8000"};
+  const auto decoded = decode_saved_state(encode(state));
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(*decoded, state);
+  const auto old =
+      decode_saved_state("weir-origin-agent-state 1\ngeneration 7\norigin o1 100.7000 i1\nend\n");
+  ASSERT_TRUE(old);
+  EXPECT_EQ(old->origins.at(OriginId("o1")).incarnation, IncarnationId("i1"));
+  EXPECT_TRUE(old->registered.empty());
+}
+
+TEST(SavedStateTest, ARegistrationThatCannotBeReadIsDamage) {
+  for (const char* line : {"registered vid-1 pid=x rtmp=tcp://0.0.0.0:1", "registered vid-1 pid=1",
+                           "registered vid-1 rtmp"})
+    EXPECT_FALSE(decode_saved_state(std::string("weir-origin-agent-state 1\n") + line + "\nend\n"))
+        << line;
+  const auto later = decode_saved_state(
+      "weir-origin-agent-state 1\nregistered v pid=1 rtmp=tcp://0.0.0.0:1 quic=udp://:9\nend\n");
+  EXPECT_TRUE(later) << "keys of a later version are passed over";
+}
+
 TEST(SavedStateTest, EveryTruncationIsNoticed) {
   const std::string text = encode(sample());
   // Without its last byte, the line feed after `end`, it is whole all the same.

@@ -304,6 +304,23 @@ TEST_F(OriginMonitorTest, ALookOutOfTurnSeesANewLifeAtOnce) {
   EXPECT_NEAR(source_.looks - looks, 10, 1) << "the turns go on as before";
 }
 
+TEST_F(OriginMonitorTest, WhatIsHeardDuringALookIsLookedAtAfterIt) {
+  source_.process = kFirst;
+  source_.look_time = 50ms;
+  start();
+  executor_.advance(5s);
+  const int looks = source_.looks;
+  monitor_->look();
+  executor_.advance(10ms);
+  monitor_->look();
+  monitor_->look();
+  EXPECT_EQ(source_.looks, looks + 1);
+  executor_.advance(41ms);
+  EXPECT_EQ(source_.looks, looks + 2);
+  executor_.advance(100ms);
+  EXPECT_EQ(source_.looks, looks + 2);
+}
+
 TEST_F(OriginMonitorTest, AnotherSourceIsAskedOnAndWhatWasKnownStays) {
   source_.process = kFirst;
   start();
