@@ -94,7 +94,8 @@ struct ProbeHandle::State : std::enable_shared_from_this<ProbeHandle::State> {
 
 void ProbeHandle::State::start(const std::string& endpoint, Random& random, Duration timeout) {
   sent[0] = kVersion;
-  random.fill(std::span(sent).subspan(1 + kC1HeaderBytes));
+  // Nothing depends on these bytes being hard to guess: the kernel need not be asked for each.
+  SeededRandom(random.next()).fill(std::span(sent).subspan(1 + kC1HeaderBytes));
   deadline.expires_after(timeout);
   deadline.async_wait([self = shared_from_this(), timeout](const error_code& error) {
     if (error) return;

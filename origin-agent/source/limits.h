@@ -35,6 +35,10 @@ inline constexpr std::size_t kStatStreamsMax = 20000;
 
 /// One file below /proc.
 inline constexpr std::size_t kProcFileBytesMax = 4 * 1024 * 1024;
+/// The descriptors of a process are counted at every so many readings of its usage, and remembered
+/// of so many processes.
+inline constexpr int kOpenFilesReadings = 10;
+inline constexpr std::size_t kOpenFilesProcessesMax = 4096;
 /// Publishers dropped by fencing after one look.
 inline constexpr std::size_t kFencedAtOnceMax = 16;
 

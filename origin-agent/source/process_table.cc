@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "origin-agent/source/limits.h"
 #include "origin-agent/source/procfs.h"
 
 namespace weir::agent {
@@ -81,13 +82,26 @@ class LinuxExitWatch final : public ExitWatch {
 
 std::unique_ptr<ExitWatch> LinuxProcessTable::watch_exit(const ProcessIdentity& process,
                                                          Callback<void()> gone) {
+  // Those of processes that went between two readings.
+  if (files_.size() > kOpenFilesProcessesMax) files_.clear();
   auto state = std::make_shared<WatchState>(io_, process, std::move(gone));
   state->start();
   return std::make_unique<LinuxExitWatch>(std::move(state));
 }
 
 std::optional<ProcessUsage> LinuxProcessTable::usage(const ProcessIdentity& process) {
-  return process_usage(process);
+  auto usage = process_usage(process);
+  if (!usage) {
+    files_.erase(process.pid);
+    return usage;
+  }
+  Files& known = files_[process.pid];
+  if (known.start_ticks != process.start_ticks || known.good_for == 0)
+    known = {process.start_ticks, open_files(process.pid), kOpenFilesReadings};
+  --known.good_for;
+  usage->open_files = known.files.open;
+  usage->open_files_max = known.files.max;
+  return usage;
 }
 
 bool LinuxProcessTable::is_alive(const ProcessIdentity& process) {

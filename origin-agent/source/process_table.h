@@ -3,7 +3,11 @@
 // process exits, also of processes that are not our children.
 // Threading: the io_context's one thread. Lifetime: the io_context outlives it and its watches.
 
+#include <cstdint>
+#include <unordered_map>
+
 #include "origin-agent/source/origin_source.h"
+#include "origin-agent/source/procfs.h"
 
 namespace boost::asio {
 class io_context;
@@ -21,7 +25,15 @@ class LinuxProcessTable final : public ProcessTable {
   bool is_alive(const ProcessIdentity& process) override;
 
  private:
+  /// Descriptors change slowly and cost more to read than all the rest.
+  struct Files {
+    std::uint64_t start_ticks = 0;
+    OpenFiles files;
+    int good_for = 0;  ///< further readings
+  };
+
   boost::asio::io_context& io_;
+  std::unordered_map<std::int32_t, Files> files_;  ///< by pid
 };
 
 }  // namespace weir::agent

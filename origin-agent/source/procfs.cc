@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "origin-agent/source/limits.h"
@@ -137,8 +138,13 @@ std::vector<std::uint64_t> listeners_of(std::uint16_t port) {
 }
 
 std::uint32_t count_open_files(std::int32_t pid) {
+  // From Linux 6.2 on the directory's size is the number of its entries; before, it is 0.
+  const std::string directory = fmt::format("/proc/{}/fd", pid);
+  struct stat status{};
+  if (::stat(directory.c_str(), &status) == 0 && status.st_size > 0)
+    return static_cast<std::uint32_t>(status.st_size);
   std::uint32_t count = 0;
-  for_each_entry(fmt::format("/proc/{}/fd", pid), [&](std::string_view) { ++count; });
+  for_each_entry(directory, [&](std::string_view) { ++count; });
   return count;
 }
 
@@ -218,11 +224,15 @@ std::optional<ProcessUsage> process_usage(const ProcessIdentity& process) {
   usage.cpu_seconds =
       static_cast<double>(stat->cpu_ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
   usage.resident_bytes = stat->resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  usage.open_files = count_open_files(process.pid);
-  if (const auto limits = read_file(fmt::format("/proc/{}/limits", process.pid))) {
-    usage.open_files_max = parse_open_files_limit(*limits);
-  }
   return usage;
+}
+
+OpenFiles open_files(std::int32_t pid) {
+  OpenFiles files;
+  files.open = count_open_files(pid);
+  if (const auto limits = read_file(fmt::format("/proc/{}/limits", pid)))
+    files.max = parse_open_files_limit(*limits);
+  return files;
 }
 
 FoundProcess find_by_pid_file(const std::string& path, bool worker) {

@@ -35,7 +35,15 @@ std::optional<std::int32_t> parse_pid_file(std::string_view text);
 
 /// Nothing when there is no such process or it is a zombie.
 std::optional<ProcessIdentity> process_identity(std::int32_t pid);
+/// Processor and memory; nothing when that process runs no more.
 std::optional<ProcessUsage> process_usage(const ProcessIdentity& process);
+
+/// Descriptors of a process; 0 = unknown.
+struct OpenFiles {
+  std::uint32_t open = 0;
+  std::uint32_t max = 0;
+};
+OpenFiles open_files(std::int32_t pid);
 
 /// A process found, or why not.
 struct FoundProcess {

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "origin-agent/source/limits.h"
 #include "origin-agent/source/procfs.h"
 
 namespace weir::agent {
@@ -75,6 +76,21 @@ TEST(ProcessTableTest, AnEndedWatchTellsNothing) {
   ::kill(child.pid(), SIGKILL);
   io.run_for(5s);
   EXPECT_FALSE(gone);
+}
+
+TEST(ProcessTableTest, UsageIsThatOfTheProcessAndEndsWithIt) {
+  boost::asio::io_context io;
+  LinuxProcessTable table(io);
+  const ProcessIdentity self = *process_identity(::getpid());
+  for (int i = 0; i < 2 * kOpenFilesReadings; ++i) {
+    const auto usage = table.usage(self);
+    ASSERT_TRUE(usage);
+    EXPECT_GE(usage->open_files, 3U);
+    EXPECT_GT(usage->open_files_max, usage->open_files);
+  }
+  ProcessIdentity another = self;
+  another.start_ticks += 1;
+  EXPECT_FALSE(table.usage(another));
 }
 
 }  // namespace

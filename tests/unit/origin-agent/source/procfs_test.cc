@@ -73,8 +73,9 @@ TEST(ProcfsTest, ThisProcessHasAnIdentityAndUsage) {
   const auto usage = process_usage(*self);
   ASSERT_TRUE(usage);
   EXPECT_GT(usage->resident_bytes, 1U << 20);
-  EXPECT_GE(usage->open_files, 3U);
-  EXPECT_GT(usage->open_files_max, usage->open_files);
+  const OpenFiles files = open_files(self->pid);
+  EXPECT_GE(files.open, 3U);
+  EXPECT_GT(files.max, files.open);
   EXPECT_FALSE(process_usage({self->pid, self->start_ticks + 1})) << "another life of that pid";
   EXPECT_GT(read_host_facts().memory_bytes, 1U << 20);
 }
