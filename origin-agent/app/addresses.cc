@@ -10,7 +10,7 @@
 namespace weir::agent {
 namespace {
 
-Error bad(std::string message) {
+Error bad_address(std::string message) {
   return make_error(boost::system::errc::invalid_argument, std::move(message));
 }
 
@@ -33,21 +33,21 @@ Result<std::string> advertised_address(const std::string& origin, std::string_vi
                                        const std::string& fallback) {
   const auto address = parse_host_port(text);
   if (!address)
-    return bad(fmt::format("origin '{}': {}: {}", origin, key, address.error().message));
+    return bad_address(fmt::format("origin '{}': {}: {}", origin, key, address.error().message));
   if (address->port == 0)
-    return bad(fmt::format("origin '{}': {}: '{}' names no port", origin, key, text));
+    return bad_address(fmt::format("origin '{}': {}: '{}' names no port", origin, key, text));
   std::string host = address->host;
   if (is_wildcard_host(host)) {
     host = around.advertise.empty() ? fallback : around.advertise;
     if (host.empty() && around.remote_controlplane.empty()) host = "127.0.0.1";
     if (host.empty())
-      return bad(
+      return bad_address(
           fmt::format("origin '{}': {}: '{}' is every address of this host: give the one "
                       "that forwarders dial with --advertise",
                       origin, key, text));
   }
   if (is_loopback_host(host) && !around.remote_controlplane.empty())
-    return bad(fmt::format(
+    return bad_address(fmt::format(
         "origin '{}': {}: only this host reaches {}, but the control plane {} is "
         "elsewhere: give an address that forwarders reach, in its listener or, where that is a "
         "wildcard, with --advertise",
