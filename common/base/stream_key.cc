@@ -52,23 +52,37 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-/// Value of `name` in a query with the separators SRS accepts: & && ; ,
+/// Value of `name` in a query, read as SRS does: names and values alternate, whatever separates
+/// them, so that a name without a value shifts the rest; and the last one counts. What a name means
+/// here must be what it means at the origin, or a stream would be looked for under another name.
 std::optional<std::string> query_value(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const std::size_t end = std::min(query.find_first_of("&;,"), query.size());
-    const std::string_view pair = query.substr(0, end);
-    if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=' &&
-        pair.size() > name.size() + 1)
-      return percent_decode(pair.substr(name.size() + 1));
-    query.remove_prefix(std::min(end + 1, query.size()));
+  std::optional<std::string> found;
+  bool is_name = true;
+  bool wanted = false;
+  while (true) {
+    const std::size_t end = std::min(query.find_first_of("=&;,"), query.size());
+    const std::string_view part = query.substr(0, end);
+    if (is_name)
+      wanted = part == name;
+    else if (wanted)
+      found = std::string(part);
+    is_name = !is_name;
+    if (end == query.size()) return found;
+    query.remove_prefix(query.substr(end).starts_with("&&") ? end + 2 : end + 1);
   }
-  return std::nullopt;
+}
+
+/// SRS drops them, and copied stream keys often end in one.
+std::string without_blanks(std::string_view text) {
+  std::string out(text);
+  std::erase(out, ' ');
+  return out;
 }
 
 /// Path elements and queries of the strings a client sent, in order.
 struct PathAndQuery {
   std::vector<std::string> elements;
-  std::string query;  ///< all query parts joined by '&'
+  std::vector<std::string> queries;  ///< one per string that has one; may be empty
 };
 
 /// Adds one string. Its query reaches to its end, slashes included: in the FMLE form
@@ -80,12 +94,12 @@ void append(PathAndQuery& out, std::string_view text) {
     const std::size_t end = std::min(path.find('/'), path.size());
     const std::string_view element = path.substr(0, end);
     if (!element.empty() && element != kDefaultInstance)
-      out.elements.push_back(percent_decode(element));
+      out.elements.push_back(percent_decode(without_blanks(element)));
     path.remove_prefix(std::min(end + 1, path.size()));
   }
   if (mark + 1 >= text.size()) return;
-  if (!out.query.empty()) out.query += '&';
-  out.query += text.substr(mark + 1);
+  const std::string_view query = text.substr(mark + 1);
+  out.queries.emplace_back(query.substr(0, query.find('#')));
 }
 
 /// The FMLE form in one string: `app?k=v/stream`, or Flash's `app?k=v/_definst_`. Cuts what follows
@@ -109,19 +123,23 @@ std::string_view host_of_authority(std::string_view authority) {
   return authority.substr(0, std::min(authority.find(':'), authority.size()));
 }
 
-/// The query's `vhost`, else its `domain`, else the host of the URL. A host ends at a slash, with
-/// which a query that stands before `/stream` may go on.
-std::string vhost_of(std::string_view host, std::string_view query) {
+/// The `vhost` of a query, else its `domain`, else the host of the URL; the last string counts
+/// most. The default vhost by its name means none, as SRS edges write it. A host ends at a slash,
+/// with which a query that stands before `/stream` may go on.
+std::string vhost_of(std::string_view host, const std::vector<std::string>& queries) {
   for (const std::string_view name : {"vhost", "domain"}) {
-    if (auto value = query_value(query, name)) {
+    for (auto query = queries.rbegin(); query != queries.rend(); ++query) {
+      auto value = query_value(*query, name);
+      if (!value) continue;
       value->resize(std::min(value->find('/'), value->size()));
+      if (*value == kDefaultVhost) return std::string(host);
       if (!value->empty()) return *value;
     }
   }
   return std::string(host);
 }
 
-/// SRS writes the vhost into the app as "app...vhost...name"; it means "?vhost=name".
+/// SRS reads "app...vhost...name" in a URL (not in a stream's name) as "app?vhost=name".
 std::string replace_vhost_dots(std::string_view text) {
   static constexpr std::string_view kMark = "...vhost...";
   std::string out(text);
@@ -133,14 +151,11 @@ std::string replace_vhost_dots(std::string_view text) {
 }  // namespace
 
 VhostRules::VhostRules(std::vector<std::string> known) : known_(std::move(known)) {
-  for (std::string& host : known_) host = lower(host);
   std::ranges::sort(known_);
 }
 
 std::string VhostRules::resolve(std::string_view host) const {
-  std::string name = lower(host);
-  if (name.ends_with('.')) name.pop_back();  // the absolute form of the same name
-  return std::ranges::binary_search(known_, name) ? name : std::string(kDefaultVhost);
+  return std::string(std::ranges::binary_search(known_, host) ? host : kDefaultVhost);
 }
 
 std::string percent_decode(std::string_view text) {
@@ -217,22 +232,22 @@ Result<StreamKey> stream_key_from_rtmp(std::string_view tc_url, std::string_view
   append(parsed, rest.substr(authority_end));
   if (parsed.elements.empty()) append(parsed, replace_vhost_dots(app));
   const std::size_t app_elements = parsed.elements.size();
-  append(parsed, replace_vhost_dots(name));
+  append(parsed, name);
 
   std::string stream;
   if (parsed.elements.size() > app_elements || app_elements > 1) {
     // The name's last element, or, without a name, the last of "app/stream" in one.
     stream = std::move(parsed.elements.back());
     parsed.elements.pop_back();
-  } else {
-    stream = take_stream_from_query(parsed.query);
+  } else if (!parsed.queries.empty()) {
+    stream = take_stream_from_query(parsed.queries.back());
   }
   std::string app_path;
   for (const std::string& element : parsed.elements) {
     if (!app_path.empty()) app_path += '/';
     app_path += element;
   }
-  return make_stream_key(vhosts.resolve(vhost_of(host, parsed.query)), app_path, stream);
+  return make_stream_key(vhosts.resolve(vhost_of(host, parsed.queries)), app_path, stream);
 }
 
 }  // namespace weir

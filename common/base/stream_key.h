@@ -34,12 +34,12 @@ class VhostRules {
  public:
   VhostRules() = default;
   explicit VhostRules(std::vector<std::string> known);
-  /// Lower-cased `host` when listed, else the default vhost.
+  /// `host` when listed, in the very same case as SRS demands; else the default vhost.
   std::string resolve(std::string_view host) const;
   const std::vector<std::string>& known() const { return known_; }
 
  private:
-  std::vector<std::string> known_;  ///< lower case, sorted
+  std::vector<std::string> known_;  ///< sorted
 };
 
 /// Copies share one text: a session's key is kept in a dozen tables of two threads.

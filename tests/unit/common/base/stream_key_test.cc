@@ -73,17 +73,18 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         RtmpCase{"host that is kept apart", "rtmp://a.example/live", "live", "x",
                  "a.example/live/x"},
-        RtmpCase{"host in upper case", "rtmp://A.EXAMPLE:1935/live", "live", "x",
-                 "a.example/live/x"},
-        RtmpCase{"dot at the end of a host", "rtmp://a.example./live", "live", "x",
-                 "a.example/live/x"},
+        RtmpCase{"host in another case than the listed one", "rtmp://A.EXAMPLE:1935/live", "live",
+                 "x", kX},
+        RtmpCase{"host listed with upper case", "rtmp://Show.example.com/live", "live", "x",
+                 "show.example.com/live/x"},
+        RtmpCase{"dot at the end of a host", "rtmp://a.example./live", "live", "x", kX},
         RtmpCase{"user information", "rtmp://user:pass@a.example/live", "live", "x",
                  "a.example/live/x"},
         RtmpCase{"query of tcUrl", "rtmp://h/live?vhost=a.example", "live", "x",
                  "a.example/live/x"},
         RtmpCase{"query of the name", "rtmp://h/live", "live", "x?vhost=a.example",
                  "a.example/live/x"},
-        RtmpCase{"query wins over host", "rtmp://a.example/live?vhost=show.example.com", "live",
+        RtmpCase{"query wins over host", "rtmp://a.example/live?vhost=Show.example.com", "live",
                  "x", "show.example.com/live/x"},
         RtmpCase{"unlisted query does not fall back to the host",
                  "rtmp://a.example/live?vhost=other.example", "live", "x", kX},
@@ -96,16 +97,30 @@ INSTANTIATE_TEST_SUITE_P(
                  "a.example/live/x"},
         RtmpCase{"separator ,", "rtmp://h/live", "live", "x?t=1,vhost=a.example",
                  "a.example/live/x"},
-        RtmpCase{"upper-case value", "rtmp://h/live?vhost=A.Example", "live", "x",
-                 "a.example/live/x"},
-        RtmpCase{"escaped value", "rtmp://h/live?vhost=a%2Eexample", "live", "x",
-                 "a.example/live/x"},
+        RtmpCase{"value in another case", "rtmp://h/live?vhost=A.Example", "live", "x", kX},
+        RtmpCase{"escaped value", "rtmp://h/live?vhost=a%2Eexample", "live", "x", kX},
+        RtmpCase{"the default vhost by name means the host",
+                 "rtmp://a.example/live?vhost=__defaultVhost__", "live", "x", "a.example/live/x"},
+        RtmpCase{"the default vhost by name hides the domain", "rtmp://h/live", "live",
+                 "x?vhost=__defaultVhost__&domain=a.example", kX},
+        RtmpCase{"the last vhost of a query counts", "rtmp://h/live", "live",
+                 "x?vhost=h&vhost=a.example", "a.example/live/x"},
+        RtmpCase{"the name's vhost counts more than the URL's", "rtmp://h/live?vhost=h", "live",
+                 "x?vhost=a.example", "a.example/live/x"},
+        RtmpCase{"a name without a value shifts the names behind it", "rtmp://h/live", "live",
+                 "x?t&vhost=a.example", kX},
+        RtmpCase{"one padding of base64 shifts, too", "rtmp://h/live", "live",
+                 "x?token=abc=&vhost=a.example", kX},
+        RtmpCase{"two paddings shift back", "rtmp://h/live", "live",
+                 "x?token=abc==&vhost=a.example", "a.example/live/x"},
+        RtmpCase{"nothing of the URL's query shifts the name's", "rtmp://h/live?t", "live",
+                 "x?vhost=a.example", "a.example/live/x"},
         RtmpCase{"vhost dots", "rtmp://h/live...vhost...a.example", "live", "x",
                  "a.example/live/x"},
         RtmpCase{"vhost dots before a slash", "rtmp://h/live...vhost...a.example/", "live", "x",
                  "a.example/live/x"},
-        RtmpCase{"vhost dots in the name", "rtmp://h/live", "live", "x...vhost...a.example",
-                 "a.example/live/x"},
+        RtmpCase{"vhost dots in the name are part of it", "rtmp://h/live", "live",
+                 "x...vhost...a.example", "__defaultVhost__/live/x...vhost...a.example"},
         RtmpCase{"empty vhost means the host", "rtmp://a.example/live?vhost=", "live", "x",
                  "a.example/live/x"},
         RtmpCase{"a parameter that ends in vhost is another one", "rtmp://h/live?myvhost=a.example",
@@ -113,7 +128,7 @@ INSTANTIATE_TEST_SUITE_P(
         RtmpCase{"IDN host", "rtmp://münchen.example/live", "live", "x", "münchen.example/live/x"},
         RtmpCase{"IPv6 literal", "rtmp://[2001:db8::2]/live", "live", "x", kX},
         RtmpCase{"IPv6 literal with port", "rtmp://[2001:db8::2]:1935/live", "live", "x", kX},
-        RtmpCase{"IPv6 literal that is kept apart", "rtmp://[2001:DB8::1]:1935/live", "live", "x",
+        RtmpCase{"IPv6 literal that is kept apart", "rtmp://[2001:db8::1]:1935/live", "live", "x",
                  "2001:db8::1/live/x"},
         RtmpCase{"vhost in app where tcUrl has no path", "rtmp://h", "live?vhost=a.example", "x",
                  "a.example/live/x"}));
@@ -135,6 +150,8 @@ INSTANTIATE_TEST_SUITE_P(
         RtmpCase{"FMLE form, both queries", "rtmp://h/live?vhost=a.example", "live", "x?token=t",
                  "a.example/live/x"},
         RtmpCase{"fragment", "rtmp://h/live#f", "live", "x#g", kX},
+        RtmpCase{"fragment behind a query", "rtmp://h/live", "live", "x?vhost=a.example#g",
+                 "a.example/live/x"},
         RtmpCase{"empty query", "rtmp://h/live?", "live", "x?", kX},
         RtmpCase{"query without path", "rtmp://h?vhost=a.example", "live", "x",
                  "a.example/live/x"}));
@@ -150,7 +167,70 @@ INSTANTIATE_TEST_SUITE_P(
         RtmpCase{"malformed escapes stay", "rtmp://h/live", "live", "100%zz%4",
                  "__defaultVhost__/live/100%zz%4"},
         RtmpCase{"space", "rtmp://h/live", "live", "my%20show", "__defaultVhost__/live/my show"},
-        RtmpCase{"UTF-8", "rtmp://h/live", "live", "%C3%BCbung", "__defaultVhost__/live/übung"}));
+        RtmpCase{"UTF-8", "rtmp://h/live", "live", "%C3%BCbung", "__defaultVhost__/live/übung"},
+        RtmpCase{"blanks of a copied name", "rtmp://h/live", "live", " my x ",
+                 "__defaultVhost__/live/myx"}));
+
+/// What SRS's own listing (vhost, app and name of /api/v1/streams, tried with 7.0.18 and 5.0.216)
+/// names for what a client says: an agent builds its key from the listing, and both must agree.
+struct ListingCase {
+  const char* tc_url;
+  const char* name;
+  const char* listed_vhost;
+  const char* listed_app;
+  const char* listed_name;
+};
+
+class StreamKeyOfListing : public testing::TestWithParam<ListingCase> {};
+
+TEST_P(StreamKeyOfListing, IsTheOneOfTheClient) {
+  const ListingCase& c = GetParam();
+  const VhostRules listed({"a.example", "Up.example"});
+  const auto client = stream_key_from_rtmp(c.tc_url, "", c.name, listed);
+  const auto listing = stream_key_from_rtmp("rtmp://" + std::string(c.listed_vhost), c.listed_app,
+                                            c.listed_name, VhostRules({c.listed_vhost}));
+  ASSERT_TRUE(client && listing) << c.tc_url << " " << c.name;
+  EXPECT_EQ(*client, *listing) << c.tc_url << " " << c.name;
+}
+
+constexpr const char* kDefault = "__defaultVhost__";
+
+INSTANTIATE_TEST_SUITE_P(
+    Srs, StreamKeyOfListing,
+    testing::Values(
+        ListingCase{"rtmp://h:1935/live/", "s", kDefault, "live", "s"},
+        ListingCase{"rtmp://h/live?vhost=a.example", "s", "a.example", "live", "s"},
+        ListingCase{"rtmp://h/live", "s?domain=a.example", "a.example", "live", "s"},
+        ListingCase{"rtmp://a.example/live", "s?vhost=other", kDefault, "live", "s"},
+        ListingCase{"rtmp://a.example/live", "s?vhost=__defaultVhost__", "a.example", "live", "s"},
+        ListingCase{"rtmp://A.EXAMPLE/live", "s", kDefault, "live", "s"},
+        ListingCase{"rtmp://up.example/live", "s", kDefault, "live", "s"},
+        ListingCase{"rtmp://Up.example/live", "s", "Up.example", "live", "s"},
+        ListingCase{"rtmp://a.example./live", "s", kDefault, "live", "s"},
+        ListingCase{"rtmp://h/live...vhost...a.example", "s", "a.example", "live", "s"},
+        ListingCase{"rtmp://h/live", "s...vhost...a.example", kDefault, "live",
+                    "s...vhost...a.example"},
+        ListingCase{"rtmp://h/live", "s?k=a,vhost=a.example", "a.example", "live", "s"},
+        ListingCase{"rtmp://h/live", "s?k=a&&vhost=a.example", "a.example", "live", "s"},
+        ListingCase{"rtmp://h/live", "s?vhost=&domain=a.example", "a.example", "live", "s"},
+        ListingCase{"rtmp://h/live", "s?a=1&&&vhost=a.example", kDefault, "live", "s"},
+        ListingCase{"rtmp://h/live", "s?a=b=c&vhost=a.example", kDefault, "live", "s"},
+        ListingCase{"rtmp://h/live", "s?VHOST=a.example", kDefault, "live", "s"},
+        ListingCase{"rtmp://h/live/_definst_", "s", kDefault, "live", "s"},
+        ListingCase{"rtmp://h/_definst_", "s", kDefault, "__defaultApp__", "s"},
+        ListingCase{"rtmp://h/live/_definst_/x", "s", kDefault, "live/x", "s"},
+        ListingCase{"rtmp://h/a//b", "s", kDefault, "a//b", "s"},
+        ListingCase{"rtmp://h/live", "b//s", kDefault, "live/b", "s"},
+        ListingCase{"rtmp://h", "live/s", kDefault, "live", "s"},
+        ListingCase{"rtmp://h/live/s", "?token=1", kDefault, "live", "s"},
+        ListingCase{"rtmp://h/live?k=v/s", "", kDefault, "live", "s"},
+        ListingCase{"rtmp://[2001:db8::1]:19350/live", "s", kDefault, "live", "s"},
+        ListingCase{"rtmp://h/live", "s%20x", kDefault, "live", "s%20x"},
+        ListingCase{"rtmp://h/li%76e", "s", kDefault, "li%76e", "s"},
+        ListingCase{"rtmp://h/live", "s x ", kDefault, "live", "sx"},
+        ListingCase{"rtmp://h/live", "s&k=v", kDefault, "live", "s&k=v"},
+        ListingCase{"rtmp://h/live", "s;k=v", kDefault, "live", "s;k=v"},
+        ListingCase{"rtmp://h/live", "mp4:s.flv", kDefault, "live", "mp4:s.flv"}));
 
 struct BadCase {
   const char* what;
@@ -236,7 +316,8 @@ TEST(StreamKey, EqualKeysHashAlike) {
 }
 
 TEST(VhostRules, UnlistedHostsMeanTheDefaultOne) {
-  EXPECT_EQ(vhosts().resolve("SHOW.example.com"), "show.example.com");
+  EXPECT_EQ(vhosts().resolve("Show.example.com"), "Show.example.com");
+  EXPECT_EQ(vhosts().resolve("SHOW.example.com"), kDefaultVhost);
   EXPECT_EQ(vhosts().resolve("other.example"), kDefaultVhost);
   EXPECT_EQ(VhostRules().resolve("anything"), kDefaultVhost);
 }

@@ -340,7 +340,7 @@ TEST_F(ServerConversation, NameThatIsNotUtf8IsRefused) {
 TEST_F(ServerConversation, IdentityFollowsTheUrlAndTheListedVhosts) {
   resolver.set_vhosts(VhostRules({"one.example"}));
   start();
-  connect("app/inst?k=v", "rtmp://ONE.example:1935/app/inst?k=v");
+  connect("app/inst?k=v", "rtmp://one.example:1935/app/inst?k=v");
   client.call("createStream", 2);
   client.call("publish", 3, {"cam?token=secret", "live"}, 1);
   pump();

@@ -176,7 +176,7 @@ TEST_F(WorkerResolverTest, VhostsOfTheWelcomeReachTheWorker) {
   executor.run_ready();
   link.welcome(1, {"tv.example.com"});
   executor.run_ready();
-  EXPECT_EQ(resolver.vhosts().resolve("TV.example.com"), "tv.example.com");
+  EXPECT_EQ(resolver.vhosts().resolve("tv.example.com"), "tv.example.com");
 }
 
 TEST_F(WorkerResolverTest, RelayedBytesAreReportedOnlyWhereTheyGrew) {
