@@ -56,6 +56,8 @@ std::string_view to_string(Outcome outcome) {
       return "timed out";
     case Outcome::kUnreachable:
       return "unreachable";
+    case Outcome::kTurnedAway:
+      return "turned away";
   }
   return "unknown";
 }
@@ -77,6 +79,7 @@ struct ProbeHandle::State : std::enable_shared_from_this<ProbeHandle::State> {
   void resolve(const std::string& host, std::uint16_t port);
   void connect(std::vector<tcp::endpoint> endpoints, std::size_t index);
   void exchange();
+  void broken(const error_code& error, std::size_t answered);
   void finish(Outcome outcome, std::string message);
   void close();
 
@@ -157,23 +160,30 @@ void ProbeHandle::State::exchange() {
   prefix = client_address_prefix(client_address, text_of(here), text_of(there));
   const std::array<boost::asio::const_buffer, 2> opening{boost::asio::buffer(prefix),
                                                          boost::asio::buffer(sent)};
-  boost::asio::async_write(
-      socket, opening, [self = shared_from_this()](const error_code& error, std::size_t) {
-        if (self->completion && error)
-          self->finish(outcome_of(error), fmt::format("send: {}", error.message()));
-      });
-  boost::asio::async_read(
-      socket, boost::asio::buffer(received),
-      [self = shared_from_this()](const error_code& error, std::size_t) {
-        if (!self->completion) return;
-        if (error)
-          self->finish(outcome_of(error), fmt::format("handshake: {}", error.message()));
-        else if (self->received[0] != kVersion)
-          self->finish(Outcome::kUnreachable,
-                       fmt::format("not RTMP: version byte {}", self->received[0]));
-        else
-          self->finish(Outcome::kAnswered, {});
-      });
+  boost::asio::async_write(socket, opening,
+                           [self = shared_from_this()](const error_code& error, std::size_t) {
+                             if (self->completion && error) self->broken(error, 0);
+                           });
+  boost::asio::async_read(socket, boost::asio::buffer(received),
+                          [self = shared_from_this()](const error_code& error, std::size_t count) {
+                            if (!self->completion) return;
+                            if (error)
+                              self->broken(error, count);
+                            else if (self->received[0] != kVersion)
+                              self->finish(
+                                  Outcome::kUnreachable,
+                                  fmt::format("not RTMP: version byte {}", self->received[0]));
+                            else
+                              self->finish(Outcome::kAnswered, {});
+                          });
+}
+
+/// An accepted connection has ended, `answered` bytes into the answer.
+void ProbeHandle::State::broken(const error_code& error, std::size_t answered) {
+  const Outcome outcome = outcome_of(error);
+  if (outcome == Outcome::kReset && answered == 0)
+    return finish(Outcome::kTurnedAway, "accepted and closed without an answer: full?");
+  finish(outcome, fmt::format("handshake: {}", error.message()));
 }
 
 void ProbeHandle::State::finish(Outcome outcome, std::string message) {

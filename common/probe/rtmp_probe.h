@@ -21,7 +21,14 @@ class io_context;
 
 namespace weir::probe {
 
-enum class Outcome { kAnswered, kRefused, kReset, kTimedOut, kUnreachable };
+enum class Outcome {
+  kAnswered,
+  kRefused,
+  kReset,
+  kTimedOut,
+  kUnreachable,
+  kTurnedAway,  ///< accepted and closed without a byte: a full server does that; no sign of death
+};
 std::string_view to_string(Outcome outcome);
 
 struct ProbeResult {

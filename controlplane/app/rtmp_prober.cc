@@ -17,6 +17,8 @@ core::ContactOutcome translate(probe::Outcome outcome) {
       return core::ContactOutcome::kTimedOut;
     case probe::Outcome::kUnreachable:
       return core::ContactOutcome::kUnreachable;
+    case probe::Outcome::kTurnedAway:
+      return core::ContactOutcome::kTurnedAway;
   }
   WEIR_UNREACHABLE("probe outcome");
 }

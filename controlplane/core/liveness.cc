@@ -25,6 +25,8 @@ membership::DialOutcome translate(ContactOutcome outcome) {
       return membership::DialOutcome::kTimedOut;
     case ContactOutcome::kUnreachable:
       return membership::DialOutcome::kUnreachable;
+    case ContactOutcome::kTurnedAway:
+      return membership::DialOutcome::kTurnedAway;
   }
   WEIR_UNREACHABLE("contact outcome");
 }
@@ -183,7 +185,9 @@ void Liveness::probe(const OriginId& origin) {
   }
   const auto answer = [this, origin](ContactOutcome outcome) {
     const auto result = outcome == ContactOutcome::kAnswered ? membership::ProbeOutcome::kAnswered
-                                                             : membership::ProbeOutcome::kFailed;
+                        : outcome == ContactOutcome::kTurnedAway
+                            ? membership::ProbeOutcome::kTurnedAway
+                            : membership::ProbeOutcome::kFailed;
     tell([&](membership::Membership& rules) {
       return rules.probe_result(origin, result, context_.clock.now());
     });

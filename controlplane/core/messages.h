@@ -66,7 +66,14 @@ struct SessionChanges {
   std::vector<SessionEnd> ended;
 };
 
-enum class ContactOutcome { kAnswered, kRefused, kReset, kTimedOut, kUnreachable };
+enum class ContactOutcome {
+  kAnswered,
+  kRefused,
+  kReset,
+  kTimedOut,
+  kUnreachable,
+  kTurnedAway,  ///< accepted and closed without a byte: full, or nobody behind the port
+};
 
 struct DialReport {
   IncarnationId incarnation;

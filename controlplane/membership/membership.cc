@@ -169,8 +169,9 @@ Effects Membership::probe_result(const OriginId& id, ProbeOutcome outcome, Monot
   // A probe that timed out while this process slept says nothing about the origin.
   if (woke_ && origin.probe_sent < *woke_) return effects;
   if (origin.dead()) return effects;
-  set_probes_failed(origin, origin.probes_failed + 1);
-  if (origin.probes_failed >= kProbesToDie) {
+  const bool full = outcome == ProbeOutcome::kTurnedAway;
+  set_probes_failed(origin, full ? std::max(origin.probes_failed, 1U) : origin.probes_failed + 1);
+  if (!full && origin.probes_failed >= kProbesToDie) {
     convict(id, origin, Reason::kProbesFailed, now - origin.probe_sent, now, effects);
   }
   update(id, origin, effects);
@@ -219,7 +220,7 @@ Effects Membership::dial_result(const ForwarderId& forwarder, const IncarnationI
     return effects;
   }
   pair_failed(forwarder, id, now, effects);
-  if (outcome != DialOutcome::kUnreachable) {
+  if (outcome != DialOutcome::kUnreachable && outcome != DialOutcome::kTurnedAway) {
     origin.failed_dials[forwarder] = now;
     weigh_dials(id, origin, now, effects);
   }

@@ -40,10 +40,19 @@ struct RegisteredOrigin {
   bool probe_answered = false;  ///< agents: as seen; static ones start as suspects and are probed
 };
 
-enum class ProbeOutcome : std::uint8_t { kAnswered, kFailed };
+/// kTurnedAway (accepted and closed without a byte: a full server does that) is no sign of death;
+/// the origin is a suspect until it answers.
+enum class ProbeOutcome : std::uint8_t { kAnswered, kFailed, kTurnedAway };
 /// kUnreachable (no route from there) penalises the pair but is evidence against the forwarder
-/// only.
-enum class DialOutcome : std::uint8_t { kAnswered, kRefused, kReset, kTimedOut, kUnreachable };
+/// only; so does kTurnedAway, which is evidence against nobody.
+enum class DialOutcome : std::uint8_t {
+  kAnswered,
+  kRefused,
+  kReset,
+  kTimedOut,
+  kUnreachable,
+  kTurnedAway
+};
 
 class Membership {
  public:

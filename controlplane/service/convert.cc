@@ -131,6 +131,8 @@ core::ContactOutcome read(pb::ContactOutcome outcome) {
       return core::ContactOutcome::kTimedOut;
     case pb::CONTACT_OUTCOME_UNREACHABLE:
       return core::ContactOutcome::kUnreachable;
+    case pb::CONTACT_OUTCOME_TURNED_AWAY:
+      return core::ContactOutcome::kTurnedAway;
     // Not said: no evidence against the origin.
     default:
       return core::ContactOutcome::kAnswered;

@@ -33,6 +33,8 @@ const char* name_of(routing::ContactOutcome outcome) {
       return "TIMED_OUT";
     case routing::ContactOutcome::kUnreachable:
       return "UNREACHABLE";
+    case routing::ContactOutcome::kTurnedAway:
+      return "TURNED_AWAY";
   }
   return "UNKNOWN";
 }

@@ -27,6 +27,8 @@ std::string_view name_of(ContactOutcome outcome) {
       return "timed out";
     case ContactOutcome::kUnreachable:
       return "unreachable";
+    case ContactOutcome::kTurnedAway:
+      return "accepted and closed at once (no room?)";
   }
   return "?";
 }
@@ -80,7 +82,9 @@ void LoggingResolver::acquire(routing::AcquireRequest request,
       log_.with("session", request.session.str()).with("stream", request.stream.str());
   if (request.failed)
     log.info("asks again: {} {}", request.failed->incarnation.str(),
-             name_of(request.failed->outcome));
+             request.failed->outcome == ContactOutcome::kAnswered
+                 ? "stayed busy"
+                 : name_of(request.failed->outcome));
   inner_.acquire(std::move(request),
                  [log, answer = std::move(answer)](routing::AcquireAnswer result) mutable {
                    log_answer(log, result);

@@ -89,6 +89,7 @@ OriginEvent ClientConversation::dial_failed(ContactOutcome outcome, MonotonicTim
   context_.resolver.report_dial(route_.incarnation, outcome, now - dial_began_);
   if (++endpoint_ < route_.rtmp_endpoints.size()) {
     handshake_ = {};
+    heard_ = false;
     dial(now);
     return {};
   }
@@ -109,8 +110,11 @@ OriginEvent ClientConversation::on_closed(LegEnd end, MonotonicTime now) {
   switch (phase) {
     case Phase::kDialing:
       if (end == LegEnd::kNoResources) return {.kind = OriginEvent::Kind::kHindered};
-      [[fallthrough]];
+      return dial_failed(outcome_of(end), now);
     case Phase::kHandshake:
+      // SRS at its max_connections accepts and closes: it is full, not dead.
+      if (!heard_ && (end == LegEnd::kFin || end == LegEnd::kReset))
+        return dial_failed(ContactOutcome::kTurnedAway, now);
       return dial_failed(outcome_of(end), now);
     case Phase::kConnecting:
     case Phase::kCreating:
@@ -140,6 +144,7 @@ OriginEvent ClientConversation::next(rtmp::Bytes& input, MonotonicTime now) {
     return {};
   }
   if (phase_ == Phase::kHandshake) {
+    heard_ = true;
     std::vector<std::uint8_t> bytes;
     const auto step = handshake_.feed(input, bytes);
     if (!bytes.empty()) context_.io.send_copy(leg(), bytes);

@@ -115,7 +115,8 @@ class ClientConversation {
   std::optional<MonotonicTime> deadline_;
   std::uint32_t stream_id_ = 1;
   bool fc_published_ = false;
-  bool open_ = false;  // the driver has a leg of ours
+  bool open_ = false;   // the driver has a leg of ours
+  bool heard_ = false;  // the endpoint that is dialled has sent something
 };
 
 }  // namespace weir::relay

@@ -49,6 +49,13 @@ struct RouteUpdate {
 
 enum class Intent { kPublish, kPlay };
 
-enum class ContactOutcome { kAnswered, kRefused, kReset, kTimedOut, kUnreachable };
+enum class ContactOutcome {
+  kAnswered,
+  kRefused,
+  kReset,
+  kTimedOut,
+  kUnreachable,
+  kTurnedAway,  ///< accepted and closed without a byte: full, or nobody behind the port
+};
 
 }  // namespace weir::routing

@@ -233,13 +233,15 @@ void OriginMonitor::probed(const ProcessIdentity& process, const probe::ProbeRes
       listener_.process_seen(facts_.origin, process);
     }
   } else {
-    ++failures_;
+    // Full is not dead: it counts as a doubt, never as the last one.
+    const bool full = result.outcome == probe::Outcome::kTurnedAway;
+    if (!full || failures_ == 0) ++failures_;
     if (!std::exchange(first_probe_told_, true)) {
       listener_.process_unanswered(facts_.origin, process);
     }
     // Told once for each series: in kProving too, for an origin that was frozen when the agent
     // came.
-    if (failures_ == kProbeFailuresMax) {
+    if (!full && failures_ == kProbeFailuresMax) {
       // Frozen, not starting: there is nothing to be eager about.
       if (state_ == State::kServing) eager_until_ = clock_.now();
       state_ = State::kProving;

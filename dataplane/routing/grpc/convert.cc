@@ -60,6 +60,8 @@ pb::ContactOutcome outcome(ContactOutcome value) {
       return pb::CONTACT_OUTCOME_TIMED_OUT;
     case ContactOutcome::kUnreachable:
       return pb::CONTACT_OUTCOME_UNREACHABLE;
+    case ContactOutcome::kTurnedAway:
+      return pb::CONTACT_OUTCOME_TURNED_AWAY;
   }
   return pb::CONTACT_OUTCOME_UNSPECIFIED;
 }

@@ -129,8 +129,17 @@ TEST_F(RtmpProbe, ClosedPortIsRefused) {
   EXPECT_EQ(probe(free->str()).outcome, Outcome::kRefused);
 }
 
-TEST_F(RtmpProbe, CloseWithoutAnswerIsAReset) {
+TEST_F(RtmpProbe, FullServerThatAcceptsAndClosesTurnsAway) {
   Peer peer(io_, [](tcp::socket& socket, const auto&) { socket.close(); });
+  EXPECT_EQ(probe(peer.endpoint()).outcome, Outcome::kTurnedAway);
+}
+
+TEST_F(RtmpProbe, CloseInTheMiddleOfTheAnswerIsAReset) {
+  Peer peer(io_, [](tcp::socket& socket, const auto&) {
+    const std::vector<std::uint8_t> half(700, 3);
+    boost::asio::write(socket, boost::asio::buffer(half));
+    socket.close();
+  });
   EXPECT_EQ(probe(peer.endpoint()).outcome, Outcome::kReset);
 }
 

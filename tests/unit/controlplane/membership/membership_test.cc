@@ -45,7 +45,7 @@ class World {
   }
   void reg_static(const std::string& id) { reg(id, id + "-1", AgentId(), false); }
 
-  /// Time passes; `agent_talks` each 500 ms; probes are answered unless named in `deaf`.
+  /// Time passes; `agent_talks` each 500 ms; probes are answered unless named in `deaf` or `full`.
   void pass(Duration duration, bool agent_talks = true) {
     const MonotonicTime end = now + duration;
     while (now < end) {
@@ -65,7 +65,11 @@ class World {
       log.push_back(effect);
       if (wanted == nullptr) continue;
       const bool is_deaf = deaf.contains(wanted->origin.str());
-      take(m.probe_result(wanted->origin, is_deaf ? ProbeOutcome::kFailed : ProbeOutcome::kAnswered,
+      const bool is_full = full.contains(wanted->origin.str());
+      take(m.probe_result(wanted->origin,
+                          is_deaf   ? ProbeOutcome::kFailed
+                          : is_full ? ProbeOutcome::kTurnedAway
+                                    : ProbeOutcome::kAnswered,
                           now));
     }
   }
@@ -90,6 +94,7 @@ class World {
   MonotonicTime now{std::chrono::hours(1)};
   Effects log;
   std::set<std::string> deaf;
+  std::set<std::string> full;
 };
 
 // --- agents
@@ -271,6 +276,25 @@ TEST(Membership, StaticOriginIsProbedEachSecondAndDiesOfThreeFailures) {
   EXPECT_EQ(w.count<DeclareDead>(), 1);
 }
 
+TEST(Membership, StaticOriginThatIsFullIsASuspectAndNeverDead) {
+  World w;
+  w.reg_static("s");
+  w.pass(1s);
+  w.full.insert("s");
+  w.pass(10s);
+  EXPECT_EQ(w.reason("s"), Reason::kProbeFailed);
+  EXPECT_EQ(w.count<DeclareDead>(), 0);
+  w.full.clear();
+  w.pass(1s);
+  EXPECT_EQ(w.state("s"), OriginState::kAlive);
+  w.full.insert("s");
+  w.pass(2s);
+  w.full.clear();
+  w.deaf.insert("s");
+  w.pass(2s);
+  EXPECT_EQ(w.count<DeclareDead>(), 1) << "one doubt and two failures";
+}
+
 TEST(Membership, FailuresInBetweenDoNotAddUp) {
   World w;
   w.reg_static("s");
@@ -381,6 +405,17 @@ TEST(Membership, UnreachableFromThereIsNoEvidenceAgainstTheOrigin) {
   w.fail_dial(kF1, "a-1", DialOutcome::kUnreachable);
   EXPECT_EQ(w.state("a"), OriginState::kSuspect);
   EXPECT_EQ(w.m.penalized(kF1, w.now).size(), 1U);
+}
+
+TEST(Membership, BeingTurnedAwayPenalisesThePairAndKillsNobody) {
+  World w;
+  w.attach({"a"});
+  w.pass(2s, false);
+  w.fail_dial(kF1, "a-1", DialOutcome::kTurnedAway);
+  w.fail_dial(kF2, "a-1", DialOutcome::kTurnedAway);
+  EXPECT_EQ(w.state("a"), OriginState::kSuspect) << "its agent is silent; it is full, not dead";
+  EXPECT_EQ(w.m.penalized(kF1, w.now).size(), 1U);
+  EXPECT_GT(w.m.error_rate(OriginId("a"), w.now), 0);
 }
 
 TEST(Membership, AnAnswerToOneForwarderRefutesTheOthers) {

@@ -271,6 +271,39 @@ TEST_F(PublishSession, FrozenOriginIsLeftAfterTheDialDeadline) {
   EXPECT_EQ(io.origin_legs().back().state, FakeSessionIo::LegState::kAborted);
 }
 
+TEST_F(PublishSession, FullOriginThatAcceptsAndClosesIsTurningAwayAndTheNextIsTried) {
+  for (const auto end : {relay::LegEnd::kFin, relay::LegEnd::kReset}) {
+    RelayHarness harness;
+    harness.start();
+    harness.publish();
+    harness.script.answers = false;
+    harness.resolver.answer(at("o1"));
+    harness.pump();
+    harness.origin_closes(end);
+    harness.pump();
+    ASSERT_TRUE(harness.resolver.acquire_open());
+    EXPECT_EQ(harness.resolver.requests().back().failed->outcome, ContactOutcome::kTurnedAway);
+    EXPECT_EQ(harness.resolver.dials().back().outcome, ContactOutcome::kTurnedAway);
+    harness.script.answers = true;
+    harness.resolver.answer(at("o2", 2));
+    harness.pump();
+    EXPECT_EQ(harness.client.count("onStatus:NetStream.Publish.Start"), 1U);
+  }
+}
+
+TEST_F(PublishSession, OriginThatDiesInTheMiddleOfItsHandshakeIsAReset) {
+  start();
+  publish();
+  script.answers = false;
+  answer(at("o1"));
+  const std::vector<std::uint8_t> half(100, 3);
+  session->on_bytes(relay::Leg::kOrigin, now, half);
+  origin_closes(relay::LegEnd::kReset);
+  pump();
+  ASSERT_TRUE(resolver.acquire_open());
+  EXPECT_EQ(resolver.requests().back().failed->outcome, ContactOutcome::kReset);
+}
+
 TEST_F(PublishSession, TriesTheOtherEndpointsOfAnOriginFirst) {
   start();
   publish();

@@ -40,9 +40,10 @@ class FakeSource final : public OriginSource {
   void probe(Callback<void(probe::ProbeResult)> done) override {
     ++probes;
     const Duration time = frozen ? Duration(kProbeTimeout) : Duration(1ms);
-    const probe::Outcome outcome =
-        frozen ? probe::Outcome::kTimedOut
-               : (refusing ? probe::Outcome::kRefused : probe::Outcome::kAnswered);
+    const probe::Outcome outcome = frozen     ? probe::Outcome::kTimedOut
+                                   : refusing ? probe::Outcome::kRefused
+                                   : full     ? probe::Outcome::kTurnedAway
+                                              : probe::Outcome::kAnswered;
     executor_.run_after(time, [outcome, time, done = std::move(done)]() mutable {
       done({outcome, time, "because"});
     });
@@ -55,6 +56,7 @@ class FakeSource final : public OriginSource {
   Duration look_time = 1ms;
   bool frozen = false;
   bool refusing = false;
+  bool full = false;
   int looks = 0;
   int probes = 0;
 
@@ -184,6 +186,20 @@ TEST_F(OriginMonitorTest, AFrozenProcessIsJudgedWithinFourSecondsWheneverItFroze
     executor_.advance(2s);
     EXPECT_THAT(notes_.lines, ElementsAre("probes failed", "seen 10"));
   }
+}
+
+TEST_F(OriginMonitorTest, AFullProcessThatClosesAtOnceIsNeverJudged) {
+  source_.process = kFirst;
+  start();
+  executor_.advance(3s);
+  notes_.lines.clear();
+  source_.full = true;
+  executor_.advance(20s);
+  EXPECT_THAT(notes_.lines, IsEmpty());
+  source_.full = false;
+  source_.frozen = true;
+  executor_.advance(5s);
+  EXPECT_THAT(notes_.lines, ElementsAre("probes failed"));
 }
 
 TEST_F(OriginMonitorTest, TwoFailedProbesAreNoVerdict) {
