@@ -84,7 +84,10 @@ void PlaySession::take_update(MonotonicTime now) {
   const bool now_publishing =
       state_ == State::kRetrying && route->state == routing::PlacementState::kPublishing;
   route_ = std::move(route);
-  if (new_epoch) patience_until_.reset();
+  if (new_epoch) {
+    patience_until_.reset();
+    drops_ = 0;
+  }
   if (same_owner && leg_) {
     // A new holder at the same origin, too: servers keep their players over that.
     leg_->adopt(*route_);
@@ -128,6 +131,17 @@ void PlaySession::retry(std::string_view code, std::string_view text, MonotonicT
   backoff_ = std::min(backoff_ * 2, kPlayRetryMax);
 }
 
+/// The origin closed behind `play`, without a word. SRS refuses so, after Play.Start even; a
+/// process that dies closes, too, but does not take the next one.
+void PlaySession::dropped(MonotonicTime now) {
+  if (accepted_at_ && now - *accepted_at_ >= kPlayAcceptedFor) drops_ = 0;
+  const bool publishing = route_ && route_->state == routing::PlacementState::kPublishing;
+  if (publishing && ++drops_ >= kPlayDropsMax)
+    return refuse(rtmp::status::kPlayFailed, "refused by the origin",
+                  "origin refused: it closes behind play");
+  retry(rtmp::status::kPlayFailed, "the origin closed", now);
+}
+
 void PlaySession::on_origin_bytes(rtmp::Bytes bytes, MonotonicTime now) {
   now_ = now;
   if (!leg_) return;
@@ -167,7 +181,7 @@ void PlaySession::on_origin_event(const OriginEvent& event, MonotonicTime now) {
       return retry(rtmp::status::kPlayFailed, "the relay is at its limits", now);
     case OriginEvent::Kind::kLost:
       if (had_media()) return end("origin closed the player's leg");
-      return retry(rtmp::status::kPlayFailed, "the origin closed", now);
+      return dropped(now);
     case OriginEvent::Kind::kRefused:
       break;
   }

@@ -63,6 +63,7 @@ class PlaySession final : public StreamSession, private SpliceHandler {
   void take_update(MonotonicTime now);
   void try_origin(MonotonicTime now);
   void retry(std::string_view code, std::string_view text, MonotonicTime now);
+  void dropped(MonotonicTime now);
   void wait_for_publisher(MonotonicTime now);
   /// Of the waiting room, or notes why there is none.
   void take_seat();
@@ -93,6 +94,7 @@ class PlaySession final : public StreamSession, private SpliceHandler {
   std::optional<MonotonicTime> patience_until_;  ///< since the first failure
   std::optional<MonotonicTime> accepted_at_;     ///< the present leg, by Play.Start
   Duration backoff_{};
+  int drops_ = 0;  // in a row: the origin took the play and closed before any media
   std::optional<MonotonicTime> last_media_;
   /// An error status of the origin before any media: acted on when the splice has returned.
   std::unique_ptr<OriginEvent> refusal_;

@@ -180,7 +180,8 @@ void PublishSession::on_refused(std::string code, std::string text, MonotonicTim
     if (code.empty()) code = rtmp::status::kPublishRejected;
     return refuse(code, text, fmt::format("origin refused: {} {}", code, text));
   }
-  if (now + busy_backoff_ >= *busy_until_) return fail_origin(ContactOutcome::kRefused);
+  // It answers, and only does not want this stream: no failed dial.
+  if (now + busy_backoff_ >= *busy_until_) return fail_origin(ContactOutcome::kAnswered);
   dial_again_at(now + busy_backoff_);
   busy_backoff_ = std::min(busy_backoff_ * 2, kBusyRetryMax);
 }

@@ -73,6 +73,9 @@ inline constexpr Duration kPlayRetryMax = std::chrono::seconds(1);
 /// failure; and how long an accepted one must have stayed for the next failure to be a first one.
 inline constexpr Duration kPlayRetryTotal = std::chrono::seconds(15);
 inline constexpr Duration kPlayAcceptedFor = std::chrono::seconds(1);
+/// How often an origin with the stream may take a player only to close before any media: this many
+/// times in a row is a refusal. Each one runs the origin's hooks.
+inline constexpr int kPlayDropsMax = 2;
 
 /// However short an answer asks it to be, a wait before the next acquire is at least this long.
 inline constexpr Duration kAcquireRetryMin = std::chrono::milliseconds(20);

@@ -268,6 +268,45 @@ TEST_F(PlaySession, OriginThatTakesPlayersOnlyToDropThemIsGivenUp) {
   EXPECT_THAT(client.news(), Contains("onStatus:NetStream.Play.Failed"));
 }
 
+TEST_F(PlaySession, OriginThatClosesBehindPlayTwiceHasRefused) {
+  start();
+  place("o1", 1);
+  play();
+  origin_closes();
+  advance(200ms);
+  EXPECT_FALSE(finished());
+  origin_closes();
+  pump();
+  EXPECT_TRUE(finished());
+  EXPECT_EQ(io.origin_legs().size(), 2U);
+  EXPECT_THAT(client.news(), Contains("onStatus:NetStream.Play.Failed"));
+}
+
+TEST_F(PlaySession, OriginThatClosesWhileThePublisherIsOnItsWayIsTriedOn) {
+  start();
+  place("o1", 1, "pub", PlacementState::kBound);
+  play();
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(io.origin_leg_live()) << i;
+    origin_closes();
+    advance(1s);
+    ASSERT_FALSE(finished()) << i;
+  }
+}
+
+TEST_F(PlaySession, LegsThatStayedDoNotAddUpToARefusal) {
+  start();
+  place("o1", 1);
+  play();
+  for (int i = 0; i < 5; ++i) {
+    advance(2s);
+    ASSERT_TRUE(io.origin_leg_live()) << i;
+    origin_closes();
+    advance(200ms);
+    ASSERT_FALSE(finished()) << i;
+  }
+}
+
 TEST_F(PlaySession, OriginThatClosesAfterMediaEndsThePlayer) {
   playing();
   origin_closes();
