@@ -209,6 +209,8 @@ void Forwarder::State::wire_control() {
 
 void Forwarder::State::wire_worker(WorkerSlot& slot, int listener) {
   slot.resolver.emplace(*control, slot.worker.executor(), clock);
+  slot.resolver->dial_gate().set_limit(std::max(routing::kDialsPerOriginAndWorkerMin,
+                                                routing::kDialsPerOriginMax / options.workers));
   slot.logging.emplace(*slot.resolver);
   slot.worker.on_session_over([this, &slot](std::string_view reason) {
     metrics.session_over(reason);

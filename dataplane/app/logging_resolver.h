@@ -33,6 +33,7 @@ class LoggingResolver final : public routing::RouteResolver {
     inner_.note_bytes_from(incarnation);
   }
   const VhostRules& vhosts() const override { return inner_.vhosts(); }
+  routing::DialGate& dial_gate() override { return inner_.dial_gate(); }
 
  private:
   routing::RouteResolver& inner_;

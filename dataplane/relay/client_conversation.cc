@@ -61,6 +61,20 @@ ClientConversation::ClientConversation(const SessionContext& context, routing::R
 }
 
 void ClientConversation::dial(MonotonicTime now) {
+  pass_ = context_.resolver.dial_gate().enter(route_.incarnation,
+                                              [&io = context_.io] { io.wake_at(MonotonicTime{}); });
+  if (pass_.state() == routing::DialGate::Pass::State::kGranted) return begin_dial(now);
+  phase_ = Phase::kQueued;
+  deadline_ = now + kDialQueuedMax;
+}
+
+std::optional<MonotonicTime> ClientConversation::deadline() const {
+  const bool turn =
+      phase_ == Phase::kQueued && pass_.state() != routing::DialGate::Pass::State::kWaiting;
+  return turn ? MonotonicTime{} : deadline_;
+}
+
+void ClientConversation::begin_dial(MonotonicTime now) {
   phase_ = Phase::kDialing;
   dial_began_ = now;
   deadline_ = now + context_.config.dial_timeout;
@@ -71,8 +85,13 @@ void ClientConversation::dial(MonotonicTime now) {
   context_.io.dial(leg(), endpoint.address);
 }
 
-void ClientConversation::close(CloseMode mode) {
+void ClientConversation::drop_leg(CloseMode mode) {
   if (std::exchange(open_, false)) context_.io.close(leg(), mode);
+}
+
+void ClientConversation::close(CloseMode mode) {
+  drop_leg(mode);
+  pass_.leave();
   phase_ = Phase::kOver;
   deadline_.reset();
 }
@@ -90,9 +109,12 @@ OriginEvent ClientConversation::dial_failed(ContactOutcome outcome, MonotonicTim
   if (++endpoint_ < route_.rtmp_endpoints.size()) {
     handshake_ = {};
     heard_ = false;
-    dial(now);
+    begin_dial(now);
     return {};
   }
+  // Who waits for this origin would wait as long for nothing.
+  if (outcome == ContactOutcome::kTimedOut) pass_.unanswered();
+  pass_.leave();
   phase_ = Phase::kOver;
   deadline_.reset();
   return {.kind = OriginEvent::Kind::kFailed, .outcome = outcome};
@@ -109,7 +131,10 @@ OriginEvent ClientConversation::on_closed(LegEnd end, MonotonicTime now) {
   open_ = false;
   switch (phase) {
     case Phase::kDialing:
-      if (end == LegEnd::kNoResources) return {.kind = OriginEvent::Kind::kHindered};
+      if (end == LegEnd::kNoResources) {
+        pass_.leave();
+        return {.kind = OriginEvent::Kind::kHindered};
+      }
       return dial_failed(outcome_of(end), now);
     case Phase::kHandshake:
       // SRS at its max_connections accepts and closes: it is full, not dead.
@@ -124,6 +149,7 @@ OriginEvent ClientConversation::on_closed(LegEnd end, MonotonicTime now) {
       return {.kind = OriginEvent::Kind::kFailed, .outcome = outcome_of(end)};
     case Phase::kStarted:
       return {.kind = OriginEvent::Kind::kLost, .outcome = outcome_of(end)};
+    case Phase::kQueued:
     case Phase::kOver:
       break;
   }
@@ -131,10 +157,21 @@ OriginEvent ClientConversation::on_closed(LegEnd end, MonotonicTime now) {
 }
 
 OriginEvent ClientConversation::on_timer(MonotonicTime now) {
-  if (!deadline_ || now < *deadline_) return {};
-  const bool dialing = phase_ <= Phase::kHandshake;
+  if (phase_ == Phase::kQueued && pass_.state() == routing::DialGate::Pass::State::kGranted) {
+    begin_dial(now);
+    return {};
+  }
+  if (!deadline() || now < *deadline()) return {};
+  if (phase_ == Phase::kQueued) {
+    // It was not dialled: nothing is known of it but that others are wanted.
+    close(CloseMode::kAbort);
+    return {.kind = OriginEvent::Kind::kFailed, .outcome = ContactOutcome::kAnswered};
+  }
+  if (phase_ <= Phase::kHandshake) {
+    drop_leg(CloseMode::kAbort);
+    return dial_failed(ContactOutcome::kTimedOut, now);
+  }
   close(CloseMode::kAbort);
-  if (dialing) return dial_failed(ContactOutcome::kTimedOut, now);
   return {.kind = OriginEvent::Kind::kFailed, .outcome = ContactOutcome::kTimedOut};
 }
 
@@ -151,9 +188,10 @@ OriginEvent ClientConversation::next(rtmp::Bytes& input, MonotonicTime now) {
     if (step == rtmp::HandshakeStep::kNeedMore) return {};
     if (step == rtmp::HandshakeStep::kFailed) {
       input = {};
-      close(CloseMode::kAbort);
+      drop_leg(CloseMode::kAbort);
       return dial_failed(ContactOutcome::kReset, now);
     }
+    pass_.leave();
     context_.resolver.report_dial(route_.incarnation, ContactOutcome::kAnswered, now - dial_began_);
     phase_ = Phase::kConnecting;
     deadline_ = now + kOriginAnswerTimeout;

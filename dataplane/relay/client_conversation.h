@@ -20,6 +20,7 @@
 #include "dataplane/relay/client_facts.h"
 #include "dataplane/relay/leg_writer.h"
 #include "dataplane/relay/session_context.h"
+#include "dataplane/routing/dial_gate.h"
 #include "dataplane/routing/route.h"
 
 namespace weir::relay {
@@ -47,6 +48,7 @@ class ClientConversation {
   ClientConversation(const SessionContext& context, routing::Route route, const StreamFacts& stream,
                      std::uint32_t chunk_size);
 
+  /// At once, or when it is its turn at that origin.
   void dial(MonotonicTime now);
   OriginEvent on_connected(MonotonicTime now);
   OriginEvent on_closed(LegEnd end, MonotonicTime now);
@@ -59,7 +61,7 @@ class ClientConversation {
   void accepted() { deadline_.reset(); }
   /// It is not dialled again, whatever happens: what only a dial needs is given back.
   void settled() { decltype(route_.rtmp_endpoints)().swap(route_.rtmp_endpoints); }
-  std::optional<MonotonicTime> deadline() const { return deadline_; }
+  std::optional<MonotonicTime> deadline() const;
 
   /// FCUnpublish, once, and only if FCPublish was sent.
   void send_fc_unpublish();
@@ -83,6 +85,7 @@ class ClientConversation {
 
  private:
   enum class Phase {
+    kQueued,      // other dials of that origin come first
     kDialing,     // TCP
     kHandshake,   // C0C1 sent
     kConnecting,  // connect sent
@@ -91,6 +94,8 @@ class ClientConversation {
     kOver,        // closed or failed
   };
 
+  void begin_dial(MonotonicTime now);
+  void drop_leg(CloseMode mode);
   OriginEvent dial_failed(routing::ContactOutcome outcome, MonotonicTime now);
   OriginEvent refused(std::string code, std::string text);
   OriginEvent on_answer(const rtmp::Command& command, MonotonicTime now);
@@ -108,7 +113,8 @@ class ClientConversation {
   LegControl control_;
   rtmp::ClientHandshake handshake_;
   std::unique_ptr<rtmp::MessageAssembler> assembler_;
-  Phase phase_ = Phase::kDialing;
+  Phase phase_ = Phase::kQueued;
+  routing::DialGate::Pass pass_;
   std::size_t endpoint_ = 0;
   std::vector<std::uint8_t> opening_;  // in front of C0, of the endpoint that is dialled
   MonotonicTime dial_began_{};

@@ -57,6 +57,8 @@ inline constexpr Duration kBusyRetryMax = std::chrono::milliseconds(400);
 inline constexpr Duration kPlayerHeadStart = std::chrono::milliseconds(250);
 /// How long a publisher may send nothing at all.
 inline constexpr Duration kPublisherIdleTimeout = std::chrono::seconds(30);
+/// How long a dial waits for its turn at an origin that many want at once (routing/dial_gate.h).
+inline constexpr Duration kDialQueuedMax = std::chrono::seconds(5);
 /// Until a dial is tried again that this process had no descriptor or memory for.
 inline constexpr Duration kResourcesRetry = std::chrono::milliseconds(200);
 /// Time an origin has to confirm the end of a leg that the control plane closes.

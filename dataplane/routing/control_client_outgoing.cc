@@ -51,7 +51,7 @@ std::optional<Upward> ControlClient::next_message() {
   // An end before the acquire of who comes back.
   if (acquires_.has_unsent(sessions_.ends_taken())) {
     AcquireBatch batch = acquires_.take_unsent(
-        kAcquiresPerMessageMax, sessions_.ends_taken(),
+        kAcquiresPerMessageMax, sessions_.ends_taken(), now,
         [this](const SessionId& session) { return calls_.acquiring(session); });
     if (!batch.entries.empty()) return batch;
   }

@@ -74,7 +74,7 @@ void ControlClient::ask(std::size_t endpoint, const AcquireRequest& request,
                         StreamedAcquires::Done done) {
   if (state_ != State::kAttached || !takes_acquires_ || endpoint != endpoint_)
     return link_.acquire(endpoint, request, kUnaryDeadline, std::move(done));
-  acquires_.ask(request, sessions_.ends_noted(), clock_.now() + kUnaryDeadline, std::move(done));
+  acquires_.ask(request, sessions_.ends_noted(), clock_.now(), std::move(done));
   schedule_flush();
 }
 

@@ -46,6 +46,13 @@ inline constexpr milliseconds kReattachDelayMin{100};
 inline constexpr milliseconds kReattachDelayMax{1'000};
 
 inline constexpr milliseconds kUnaryDeadline{500};
+/// An acquire that waits to be written, in a crowd, before it counts as unanswered. Its deadline
+/// begins when it is written.
+inline constexpr milliseconds kAcquireUnsentMax{2'000};
+/// Dials of one origin under way, of all workers together; each worker has its part, but at least
+/// the minimum. Origins listen with a backlog of some 500; what overflows it is lost for a second.
+inline constexpr std::size_t kDialsPerOriginMax = 256;
+inline constexpr std::size_t kDialsPerOriginAndWorkerMin = 8;
 /// Tries of one acquire before the session is told to ask again; at least this many with one
 /// replica.
 inline constexpr std::size_t kAcquireTriesMin = 2;
@@ -64,5 +71,6 @@ inline constexpr milliseconds kBytesNoteEvery{500};
 static_assert(kHeartbeatEvery <= seconds{1}, "design 6: a sign of life each second");
 static_assert(kBytesNoteEvery < kActiveFor, "a busy origin must never look idle");
 static_assert(kAcquireTriesMin <= kAcquireTriesMax);
+static_assert(kUnaryDeadline < kAcquireUnsentMax);
 
 }  // namespace weir::routing

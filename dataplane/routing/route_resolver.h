@@ -90,6 +90,8 @@ class Subscription {
   virtual ~Subscription() = default;
 };
 
+class DialGate;
+
 class RouteResolver {
  public:
   virtual ~RouteResolver() = default;
@@ -113,6 +115,9 @@ class RouteResolver {
                            Duration dial_time) = 0;
   /// Bytes came from this origin just now. Called at most once per second per session.
   virtual void note_bytes_from(const IncarnationId& incarnation) = 0;
+
+  /// How many dials of an origin may be under way. Outlives the sessions.
+  virtual DialGate& dial_gate() = 0;
 
   /// Virtual hosts kept apart, as the control plane told last.
   virtual const VhostRules& vhosts() const = 0;

@@ -8,23 +8,25 @@
 
 namespace weir::routing {
 
-void StreamedAcquires::ask(AcquireRequest request, std::uint64_t after_ends, MonotonicTime deadline,
+void StreamedAcquires::ask(AcquireRequest request, std::uint64_t after_ends, MonotonicTime now,
                            Done done) {
   const std::uint64_t number = ++last_number_;
-  waiting_.emplace_hint(waiting_.end(), number,
-                        Entry{deadline, std::move(done), request.session, request.stream});
+  waiting_.emplace_hint(
+      waiting_.end(), number,
+      Entry{now + kAcquireUnsentMax, std::move(done), request.session, request.stream});
   unsent_.push_back({after_ends, {number, std::move(request)}});
 }
 
 AcquireBatch StreamedAcquires::take_unsent(std::size_t max, std::uint64_t ends_told,
-                                           const Wanted& wanted) {
+                                           MonotonicTime now, const Wanted& wanted) {
   AcquireBatch batch;
   while (has_unsent(ends_told) && batch.entries.size() < max) {
     AcquireBatch::Entry entry = std::move(unsent_.front().entry);
     unsent_.pop_front();
     if (!wanted(entry.request.session)) {
       waiting_.erase(entry.number);
-    } else if (waiting_.contains(entry.number)) {
+    } else if (const auto it = waiting_.find(entry.number); it != waiting_.end()) {
+      it->second.deadline = now + kUnaryDeadline;
       batch.entries.push_back(std::move(entry));
     }
   }

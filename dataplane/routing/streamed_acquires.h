@@ -2,11 +2,11 @@
 // StreamedAcquires: acquires that go with others in one message of the attach stream.
 //
 // Purpose: a unary call costs either end some 60 us of CPU; a message of the stream carries as many
-// acquires as wait when it can be sent. Each has the deadline of a unary call and ends once: by its
-// reply, at its deadline, or with the stream; then as Unreachable, like a call that failed. A
-// placement that is granted after the deadline is told to `late`, because nobody else knows of it.
-// Threading: the control thread. Lifetime: self-contained; callbacks that are left when it goes
-// never run.
+// acquires as wait when it can be sent. Each has, once sent, the time of a unary call and ends
+// once: by its reply, at its deadline, or with the stream; then as Unreachable, like a call that
+// failed. A placement that is granted after the deadline is told to `late`, because nobody else
+// knows of it. Threading: the control thread. Lifetime: self-contained; callbacks that are left
+// when it goes never run.
 
 #include <cstddef>
 #include <cstdint>
@@ -34,14 +34,16 @@ class StreamedAcquires {
 
   /// `after_ends`: how many ends of sessions must be told before it, so that who comes back finds
   /// its stream free. Never less than at an earlier call.
-  void ask(AcquireRequest request, std::uint64_t after_ends, MonotonicTime deadline, Done done);
+  void ask(AcquireRequest request, std::uint64_t after_ends, MonotonicTime now, Done done);
   bool has_unsent(std::uint64_t ends_told) const {
     return !unsent_.empty() && unsent_.front().after_ends <= ends_told;
   }
   /// Somebody waits for an answer.
   bool waiting() const { return !waiting_.empty(); }
   /// At most `max`, oldest first; what has ended meanwhile, or is wanted no more, is left out.
-  AcquireBatch take_unsent(std::size_t max, std::uint64_t ends_told, const Wanted& wanted);
+  /// Their deadlines begin: in a crowd the last are written long after they were asked for.
+  AcquireBatch take_unsent(std::size_t max, std::uint64_t ends_told, MonotonicTime now,
+                           const Wanted& wanted);
   void replied(AcquireReplies replies);
   void expire(MonotonicTime now);
   /// The stream has ended.

@@ -16,6 +16,7 @@
 
 #include "common/base/executor.h"
 #include "dataplane/routing/control_client.h"
+#include "dataplane/routing/dial_gate.h"
 #include "dataplane/routing/route_cache.h"
 #include "dataplane/routing/route_resolver.h"
 
@@ -49,6 +50,7 @@ class WorkerResolver final : public RouteResolver, private WorkerEvents {
                    Duration dial_time) override;
   void note_bytes_from(const IncarnationId& incarnation) override;
   const VhostRules& vhosts() const override { return vhosts_; }
+  DialGate& dial_gate() override { return dial_gate_; }
 
   const ResolverStats& stats() const { return stats_; }
 
@@ -96,6 +98,7 @@ class WorkerResolver final : public RouteResolver, private WorkerEvents {
   const Clock& clock_;
   WorkerIndex index_;
   VhostRules vhosts_;
+  DialGate dial_gate_;
   RouteCache routes_;
   std::unordered_map<StreamKey, Stream> streams_;
   std::unordered_map<SessionId, Session> sessions_;

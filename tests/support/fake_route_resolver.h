@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/routing/dial_gate.h"
 #include "dataplane/routing/route_resolver.h"
 
 namespace weir::test {
@@ -48,6 +49,7 @@ class FakeRouteResolver final : public routing::RouteResolver {
                    Duration dial_time) override;
   void note_bytes_from(const IncarnationId& incarnation) override;
   const VhostRules& vhosts() const override { return vhosts_; }
+  routing::DialGate& dial_gate() override { return dial_gate_; }
 
   /// Answers the oldest open acquire.
   void answer(routing::AcquireAnswer answer);
@@ -87,6 +89,7 @@ class FakeRouteResolver final : public routing::RouteResolver {
   std::vector<DialReport> dials_;
   std::vector<IncarnationId> noted_;
   VhostRules vhosts_;
+  routing::DialGate dial_gate_;
   std::uint64_t revision_ = 0;
   bool silent_ = false;
 };

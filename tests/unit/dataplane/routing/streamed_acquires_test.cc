@@ -68,6 +68,40 @@ TEST_F(StreamedAcquireTest, ThoseThatWaitForTheStreamShareAMessage) {
   EXPECT_EQ(link.all<AcquireBatch>()[1].entries.size(), 3U);
 }
 
+TEST_F(StreamedAcquireTest, TheTimeOfOneThatWaitsToBeWrittenBeginsWhenItIs) {
+  attach_to_one_that_takes_acquires();
+  link.takes_at_once = false;
+  for (const char* id : {"s1", "s2"}) start_publisher(id);
+  for (const char* id : {"s1", "s2"}) acquire(id);
+  ASSERT_EQ(link.all<AcquireBatch>().size(), 1U);  // under way, with s1 alone
+  pass(kUnaryDeadline - kTick);
+  link.heartbeat();
+  link.take();
+  executor.run_ready();
+  const auto asked = link.all<AcquireBatch>();
+  ASSERT_EQ(asked.size(), 2U);
+  reply(asked[0].entries[0].number, Acquired{route({1, 4}, {1, 9}), false});
+  pass(kUnaryDeadline - kTick);
+  EXPECT_TRUE(link.acquires.empty()) << "still within its time";
+  reply(asked[1].entries[0].number, Rejected{"no"});
+  EXPECT_EQ(answers_.size(), 2U);
+}
+
+TEST_F(StreamedAcquireTest, OneThatIsNeverWrittenIsAskedElsewhereAfterAWhile) {
+  attach_to_one_that_takes_acquires();
+  link.takes_at_once = false;
+  for (const char* id : {"s1", "s2"}) start_publisher(id);
+  for (const char* id : {"s1", "s2"}) acquire(id);
+  for (Duration waited{}; waited < kAcquireUnsentMax + 2 * kTick + kAcquireRetryDelayMax;
+       waited += kTick) {
+    link.heartbeat();
+    pass(kTick);
+  }
+  std::vector<SessionId> elsewhere;
+  for (const auto& call : link.acquires) elsewhere.push_back(call.request.session);
+  EXPECT_EQ(elsewhere, (std::vector<SessionId>{SessionId("s1"), SessionId("s2")}));
+}
+
 TEST_F(StreamedAcquireTest, WithoutAnAnswerInTimeTheOtherReplicaIsAskedByACallWithTheSameId) {
   attach_to_one_that_takes_acquires();
   start_publisher("s1");

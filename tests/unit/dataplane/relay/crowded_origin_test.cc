@@ -1,0 +1,127 @@
+// Dials that wait for their turn at an origin.
+#include <chrono>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "dataplane/relay/session_limits.h"
+#include "tests/support/relay_harness.h"
+
+namespace weir::test {
+namespace {
+
+using namespace std::chrono_literals;
+using routing::Acquired;
+using routing::ContactOutcome;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+
+class CrowdedOrigin : public ::testing::Test, protected RelayHarness {
+ protected:
+  Acquired at(const std::string& name, std::uint64_t epoch = 1) {
+    return {.route = make_route(name, epoch, session_id())};
+  }
+  void answer(routing::AcquireAnswer answer) {
+    resolver.answer(std::move(answer));
+    pump();
+  }
+  /// Another session's dial of the only place.
+  routing::DialGate::Pass occupy(const std::string& incarnation) {
+    resolver.dial_gate().set_limit(1);
+    return resolver.dial_gate().enter(IncarnationId(incarnation), [] {});
+  }
+};
+
+TEST_F(CrowdedOrigin, DialWaitsForItsTurnAndHasItsWholeTimeThen) {
+  auto other = occupy("o1-1");
+  start();
+  publish();
+  answer(at("o1"));
+  advance(3s);
+  EXPECT_TRUE(io.origin_legs().empty());
+  EXPECT_FALSE(resolver.acquire_open());
+  script.answers = false;
+  other.leave();
+  advance(900ms);
+  EXPECT_EQ(io.origin_legs().size(), 1U);
+  EXPECT_FALSE(resolver.acquire_open());
+  advance(200ms);
+  ASSERT_TRUE(resolver.acquire_open());
+  EXPECT_EQ(resolver.requests().back().failed->outcome, ContactOutcome::kTimedOut);
+}
+
+TEST_F(CrowdedOrigin, PlaceIsFreeAgainWithTheOriginsFirstAnswer) {
+  resolver.dial_gate().set_limit(1);
+  start();
+  publish();
+  script.answers_connect = false;
+  answer(at("o1"));
+  ASSERT_TRUE(io.origin_leg_live());
+  const auto next = resolver.dial_gate().enter(IncarnationId("o1-1"), [] {});
+  EXPECT_EQ(next.state(), routing::DialGate::Pass::State::kGranted);
+}
+
+TEST_F(CrowdedOrigin, PlaceIsFreeAgainWhenTheClientGoes) {
+  resolver.dial_gate().set_limit(1);
+  start();
+  publish();
+  script.answers = false;
+  answer(at("o1"));
+  client_closes();
+  pump();
+  EXPECT_EQ(resolver.dial_gate().size(), 0U);
+}
+
+TEST_F(CrowdedOrigin, FailedDialGivesItsPlaceBackBeforeItAsksAgain) {
+  resolver.dial_gate().set_limit(1);
+  start();
+  publish();
+  script.refuses_connection = true;
+  Acquired acquired = at("o1");
+  acquired.route.rtmp_endpoints = {"a:1", "b:2"};
+  answer(acquired);
+  EXPECT_EQ(io.origin_legs().size(), 2U) << "its other endpoint in the same place";
+  EXPECT_TRUE(resolver.acquire_open());
+  EXPECT_EQ(resolver.dial_gate().size(), 0U);
+}
+
+TEST_F(CrowdedOrigin, EncoderIsSentElsewhereWhenItsTurnDoesNotCome) {
+  const auto other = occupy("o1-1");
+  start();
+  publish();
+  client.news();
+  answer(at("o1"));
+  advance(relay::kDialQueuedMax);
+  ASSERT_TRUE(resolver.acquire_open());
+  EXPECT_EQ(resolver.requests().back().failed->outcome, ContactOutcome::kAnswered);
+  EXPECT_TRUE(resolver.dials().empty()) << "it was never dialled";
+  answer(at("o2", 2));
+  EXPECT_THAT(client.news(), Contains("onStatus:NetStream.Publish.Start"));
+}
+
+TEST_F(CrowdedOrigin, NobodyWaitsForAnOriginThatDidNotAnswerAnother) {
+  auto other = occupy("o1-1");
+  start();
+  publish();
+  answer(at("o1"));
+  advance(100ms);
+  other.unanswered();
+  pump();
+  ASSERT_TRUE(resolver.acquire_open());
+  EXPECT_EQ(resolver.requests().back().failed->outcome, ContactOutcome::kAnswered);
+}
+
+TEST_F(CrowdedOrigin, PlayersWaitForTheirTurnToo) {
+  auto other = occupy("o1-1");
+  start();
+  resolver.place(stream, make_route("o1", 1, "pub"));
+  play();
+  advance(1s);
+  EXPECT_TRUE(io.origin_legs().empty());
+  other.leave();
+  pump();
+  EXPECT_THAT(client.news(), Contains("onStatus:NetStream.Play.Start"));
+}
+
+}  // namespace
+}  // namespace weir::test

@@ -1,0 +1,99 @@
+#include "dataplane/routing/dial_gate.h"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace weir::routing {
+namespace {
+
+using State = DialGate::Pass::State;
+
+class DialGateTest : public ::testing::Test {
+ protected:
+  DialGate::Pass enter(const char* origin = "o") {
+    const int number = entered_++;
+    return gate_.enter(IncarnationId(origin), [this, number] { woken_.push_back(number); });
+  }
+  DialGate gate_{2};
+  std::vector<int> woken_;
+  int entered_ = 0;
+};
+
+TEST_F(DialGateTest, LetsAsManyDialAsItsLimitAndWakesTheOthersInOrder) {
+  auto a = enter();
+  auto b = enter();
+  auto c = enter();
+  auto d = enter();
+  EXPECT_EQ(a.state(), State::kGranted);
+  EXPECT_EQ(b.state(), State::kGranted);
+  EXPECT_EQ(c.state(), State::kWaiting);
+  EXPECT_TRUE(woken_.empty()) << "who is let in at once is not woken";
+  b.leave();
+  EXPECT_EQ(c.state(), State::kGranted);
+  EXPECT_EQ(d.state(), State::kWaiting);
+  EXPECT_EQ(woken_, (std::vector<int>{2}));
+  a.leave();
+  EXPECT_EQ(woken_, (std::vector<int>{2, 3}));
+}
+
+TEST_F(DialGateTest, OriginsDoNotWaitForEachOther) {
+  auto a = enter("one");
+  auto b = enter("one");
+  EXPECT_EQ(enter("one").state(), State::kWaiting);
+  EXPECT_EQ(enter("two").state(), State::kGranted);
+}
+
+TEST_F(DialGateTest, WhoLeavesTheQueueIsNotWoken) {
+  auto a = enter();
+  auto b = enter();
+  auto c = enter();
+  auto d = enter();
+  c.leave();
+  EXPECT_EQ(c.state(), State::kNone);
+  a.leave();
+  EXPECT_EQ(woken_, (std::vector<int>{3}));
+  EXPECT_EQ(d.state(), State::kGranted);
+}
+
+TEST_F(DialGateTest, PlaceIsGivenBackWithItsPass) {
+  {
+    const auto a = enter();
+    auto b = enter();
+    auto moved = std::move(b);
+    EXPECT_EQ(b.state(), State::kNone);
+    EXPECT_EQ(moved.state(), State::kGranted);
+    EXPECT_EQ(gate_.size(), 1U);
+  }
+  EXPECT_EQ(gate_.size(), 0U);
+  EXPECT_EQ(enter().state(), State::kGranted);
+}
+
+TEST_F(DialGateTest, OriginThatDoesNotAnswerIsGivenUpByAllWhoWaitForIt) {
+  auto a = enter();
+  auto b = enter();
+  auto c = enter();
+  auto d = enter();
+  auto other = enter("other");
+  a.unanswered();
+  EXPECT_EQ(c.state(), State::kGivenUp);
+  EXPECT_EQ(d.state(), State::kGivenUp);
+  EXPECT_EQ(b.state(), State::kGranted) << "it dials already, and learns for itself";
+  EXPECT_EQ(woken_, (std::vector<int>{2, 3}));
+  a.leave();
+  c.leave();
+  EXPECT_EQ(d.state(), State::kGivenUp);
+  d.leave();
+  EXPECT_EQ(enter().state(), State::kGranted) << "a new dial tries again";
+  EXPECT_EQ(woken_.size(), 2U);
+}
+
+TEST_F(DialGateTest, LimitIsNeverZero) {
+  gate_.set_limit(0);
+  auto a = enter();
+  EXPECT_EQ(a.state(), State::kGranted);
+  EXPECT_EQ(enter().state(), State::kWaiting);
+}
+
+}  // namespace
+}  // namespace weir::routing
