@@ -196,6 +196,11 @@ OriginEvent ClientConversation::next(rtmp::Bytes& input, MonotonicTime now) {
     phase_ = Phase::kConnecting;
     deadline_ = now + kOriginAnswerTimeout;
     send_connect();
+    if (takes_flights()) {
+      // Two round trips less. SRS numbers its one stream 1, and its hooks hold up the reading.
+      send_create_stream();
+      send_request();
+    }
   }
   while (!input.empty()) {
     const auto message = assembler_->next(input);
@@ -249,7 +254,7 @@ OriginEvent ClientConversation::on_answer(const Command& command, MonotonicTime 
                    std::string(info ? info->description : "refused by the origin"));
   }
   if (phase_ == Phase::kConnecting && command.transaction == kConnect) {
-    send_create_stream();
+    if (!takes_flights()) send_create_stream();
     phase_ = Phase::kCreating;
     deadline_ = now + kOriginAnswerTimeout;
     return {};
@@ -259,7 +264,7 @@ OriginEvent ClientConversation::on_answer(const Command& command, MonotonicTime 
   if (!id || !id->is_number() || id->number < 0 || id->number > 0xFFFFFFFF)
     return refused({}, "the origin's createStream result names no stream");
   stream_id_ = static_cast<std::uint32_t>(id->number);
-  send_request();
+  if (!takes_flights()) send_request();
   phase_ = Phase::kStarted;
   deadline_ = now + kOriginAnswerTimeout;
   return {.kind = OriginEvent::Kind::kSent};

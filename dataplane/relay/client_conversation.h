@@ -99,6 +99,8 @@ class ClientConversation {
   OriginEvent dial_failed(routing::ContactOutcome outcome, MonotonicTime now);
   OriginEvent refused(std::string code, std::string text);
   OriginEvent on_answer(const rtmp::Command& command, MonotonicTime now);
+  /// The origin reads one message after the other, however early they come.
+  bool takes_flights() const { return route_.origin_kind == routing::OriginKind::kSrs; }
   void send_connect();
   void send_create_stream();
   void send_request();

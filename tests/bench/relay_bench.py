@@ -26,8 +26,8 @@ SETTLE = 0.5     # from the first media to the beginning of the measurement
 
 
 class Bench:
-    def __init__(self, rounds, quick=False):
-        self.rounds, self.quick = rounds, quick
+    def __init__(self, rounds, quick=False, kind='generic'):
+        self.rounds, self.quick, self.kind = rounds, quick, kind
         self.count = 0
         self.results = []
         self.cluster = Cluster(origins=0, forwarders=0, with_agent=False,
@@ -41,7 +41,8 @@ class Bench:
         self.cluster.__enter__()
         self.start_origin()
         done = self.cluster.ctl_raw('origin', 'register', 'sink', '--rtmp',
-                                    f'127.0.0.1:{self.origin_port}', '--max-streams', '100000')
+                                    f'127.0.0.1:{self.origin_port}', '--max-streams', '100000',
+                                    '--kind', self.kind)
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
         self.cluster.wait_origins(1)
@@ -284,12 +285,14 @@ def main():
     parser.add_argument('--quick', action='store_true', help='one round, fewer sessions: a smoke test')
     parser.add_argument('--json', default=str(ROOT / 'build/relay-bench.json'),
                         help='where the results go')
+    parser.add_argument('--origin-kind', default='generic', metavar='KIND',
+                        help='what the origin is said to be: an SRS is told more at once')
     parser.add_argument('--profile', default='', metavar='CELL',
                         help='no figures: where the time of one cell goes (or of "setup")')
     parser.add_argument('--syscalls', action='store_true', help='with --profile: count system calls')
     args = parser.parse_args()
     began = time.monotonic()
-    with Bench(1 if args.quick else args.rounds, args.quick) as bench:
+    with Bench(1 if args.quick else args.rounds, args.quick, args.origin_kind) as bench:
         if args.profile:
             bench.profile(args.profile, args.syscalls)
             return 0

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Benchmarks beside their peers in the same run. Never part of pass/fail.
 #
-#   tests/bench/run.sh relay [--rounds N] [--only TEXT] [--json FILE] [--quick]
+#   tests/bench/run.sh relay [--rounds N] [--only TEXT] [--json FILE] [--quick] [--origin-kind srs]
 #       RTMP relay beside HAProxy and nginx in TCP mode; five rounds take some 12 minutes.
 #   tests/bench/run.sh table FILE            the table of docs/performance.md from such a file
 #   tests/bench/run.sh profile CELL [--syscalls]

@@ -1,4 +1,4 @@
-// Dials that wait for their turn at an origin.
+// Dials that wait for their turn at an origin, and what an SRS is told in one flight.
 #include <chrono>
 
 #include <gmock/gmock.h>
@@ -121,6 +121,55 @@ TEST_F(CrowdedOrigin, PlayersWaitForTheirTurnToo) {
   other.leave();
   pump();
   EXPECT_THAT(client.news(), Contains("onStatus:NetStream.Play.Start"));
+}
+
+TEST_F(CrowdedOrigin, SrsIsToldEverythingInTheFlightBehindItsHandshake) {
+  start();
+  publish();
+  script.answers_connect = false;
+  Acquired acquired = at("o1");
+  acquired.route.origin_kind = routing::OriginKind::kSrs;
+  answer(acquired);
+  EXPECT_EQ(origin.count("connect"), 1U);
+  EXPECT_EQ(origin.count("createStream"), 1U);
+  EXPECT_EQ(origin.count("publish"), 1U);
+  EXPECT_EQ(client.count("onStatus:NetStream.Publish.Start"), 0U);
+}
+
+TEST_F(CrowdedOrigin, SrsThatRefusesTheFlightIsARefusal) {
+  start();
+  publish();
+  client.news();
+  script.closes_on_connect = true;
+  Acquired acquired = at("o1");
+  acquired.route.origin_kind = routing::OriginKind::kSrs;
+  answer(acquired);
+  EXPECT_THAT(client.news(), Contains(::testing::StartsWith("onStatus:NetConnection.Connect.")));
+  EXPECT_TRUE(finished());
+  EXPECT_EQ(resolver.requests().size(), 1U);
+}
+
+TEST_F(CrowdedOrigin, SrsAnswersOfAFlightStartTheStreamOnce) {
+  for (const bool publishes : {true, false}) {
+    RelayHarness harness;
+    harness.start();
+    auto route = make_route("o1", 1, publishes ? harness.session_id() : "pub");
+    route.origin_kind = routing::OriginKind::kSrs;
+    if (publishes) {
+      harness.publish();
+      harness.resolver.answer(Acquired{.route = route});
+    } else {
+      harness.resolver.place(harness.stream, route);
+      harness.play();
+    }
+    harness.pump();
+    EXPECT_EQ(harness.origin.count("connect"), 1U);
+    EXPECT_EQ(harness.origin.count("createStream"), 1U);
+    EXPECT_EQ(harness.origin.count(publishes ? "publish" : "play"), 1U);
+    EXPECT_EQ(harness.client.count(publishes ? "onStatus:NetStream.Publish.Start"
+                                             : "onStatus:NetStream.Play.Start"),
+              1U);
+  }
 }
 
 }  // namespace
