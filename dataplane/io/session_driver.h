@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/contract.h"
 #include "common/base/listen_address.h"
 #include "common/base/result.h"
 #include "dataplane/io/host_lookup.h"
@@ -153,5 +154,24 @@ class SessionDriver final : public relay::SessionIo, private Timer {
   bool finishing_ = false;
   bool aborting_ = false;
 };
+
+/// Not those that are dialled for the first time meanwhile.
+template <class F>
+void SessionDriver::for_each_leg(F&& visit) {
+  visit(client_);
+  visit(origin_);
+  if (!further_) return;
+  for (const auto& leg : *further_)
+    if (leg) visit(*leg);
+}
+
+template <class F>
+void SessionDriver::call(F&& session_call) {
+  WEIR_ASSERT(!in_call_);
+  in_call_ = true;
+  session_call(*session_);
+  in_call_ = false;
+  settle();
+}
 
 }  // namespace weir::io
