@@ -29,11 +29,13 @@ inline constexpr std::chrono::milliseconds kRegisterAcceptRetryDelay{100};
 /// Refusals that are remembered so that each is logged once; beyond it all are forgotten.
 inline constexpr std::size_t kRefusalsRememberedMax = 1024;
 
-/// From listing an origin's streams to listing them again: while something is published there;
-/// while nothing is and nothing was said to change; and so much more for each stream that SRS,
-/// which takes about 20 us for each on its one thread, spends 1 % of a core on it at most.
+/// From listing an origin's streams to listing them again: while something is published there,
+/// and for kQuietAfter more; while nothing is and nothing was said to change; and so much for each
+/// stream that SRS, which takes about 20 us for each on its one thread, spends 1 % of a core at
+/// most.
 inline constexpr std::chrono::milliseconds kListingInterval{1000};
 inline constexpr std::chrono::milliseconds kQuietListingInterval{2000};
+inline constexpr std::chrono::seconds kQuietAfter{5};
 inline constexpr std::chrono::milliseconds kListingIntervalPerStream{2};
 inline constexpr std::chrono::milliseconds kListingIntervalMax{5000};
 /// Summaries of a process that /proc does not show here, of one that it shows. SRS itself takes

@@ -52,7 +52,7 @@ void Publishers::listed(MonotonicTime now, std::vector<ApiStream> streams,
     if (!vhost) continue;
     Live live{std::move(*vhost),
               std::move(stream.app),
-              std::move(stream.name),
+              {},
               std::move(stream.publisher),
               std::move(stream.id),
               {},
@@ -60,9 +60,11 @@ void Publishers::listed(MonotonicTime now, std::vector<ApiStream> streams,
               false};
     if (const auto before = known.find(live.client);
         before != known.end() && before->second.stream == live.stream) {
-      live.name = std::move(before->second.name);
+      live.key = std::move(before->second.key);
       live.tag = std::move(before->second.tag);
       live.read = true;
+    } else {
+      live.key = key_of(live, stream.name);
     }
     live_.push_back(std::move(live));
   }
@@ -103,15 +105,15 @@ void Publishers::read(const std::string& client, const ApiClient& found) {
   for (Live& live : live_) {
     if (live.client != client) continue;
     live.read = true;
-    if (!found.name.empty()) live.name = found.name;
+    if (!found.name.empty()) live.key = key_of(live, found.name);
     if (found.swf_url.starts_with(kTagStart)) live.tag = found.swf_url;
   }
 }
 
-std::optional<std::string> Publishers::key_of(const Live& live) {
+std::optional<std::string> Publishers::key_of(const Live& live, const std::string& name) {
   // SRS has resolved the vhost already: whatever it is called, it is one.
   const VhostRules vhosts = live.vhost == kDefaultVhost ? VhostRules() : VhostRules({live.vhost});
-  const auto key = stream_key_from_rtmp("rtmp://" + live.vhost, live.app, live.name, vhosts);
+  const auto key = stream_key_from_rtmp("rtmp://" + live.vhost, live.app, name, vhosts);
   if (!key) return std::nullopt;
   return key->str();
 }
@@ -119,10 +121,9 @@ std::optional<std::string> Publishers::key_of(const Live& live) {
 std::vector<ReportedStream> Publishers::report() const {
   std::vector<ReportedStream> streams;
   for (const Live& live : live_) {
-    auto key = key_of(live);
-    if (!key) continue;
+    if (!live.key) continue;
     ReportedStream& reported = streams.emplace_back();
-    reported.key = std::move(*key);
+    reported.key = *live.key;
     reported.tag = live.tag;
     reported.tag_unread = !live.read;
     reported.players = live.players;
@@ -144,8 +145,7 @@ std::vector<ReportedStream> Publishers::report() const {
 std::vector<TaggedPublisher> Publishers::tagged() const {
   std::vector<TaggedPublisher> tagged;
   for (const Live& live : live_) {
-    if (live.tag.empty()) continue;
-    if (auto key = key_of(live)) tagged.push_back({live.client, std::move(*key), live.tag});
+    if (live.key && !live.tag.empty()) tagged.push_back({live.client, *live.key, live.tag});
   }
   return tagged;
 }

@@ -67,7 +67,7 @@ class Publishers {
   struct Live {
     std::string vhost;
     std::string app;
-    std::string name;  ///< the publisher's own once it was looked at
+    std::optional<std::string> key;  ///< by the publisher's own name once it was looked at
     std::string client;
     std::string stream;  ///< id
     std::string tag;
@@ -76,7 +76,7 @@ class Publishers {
   };
 
   void take_traffic(MonotonicTime now, const ApiStream& stream);
-  static std::optional<std::string> key_of(const Live& live);
+  static std::optional<std::string> key_of(const Live& live, const std::string& name);
 
   std::vector<Live> live_;
   std::unordered_map<std::string, Traffic> traffic_;  ///< by stream id

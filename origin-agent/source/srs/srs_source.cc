@@ -94,6 +94,9 @@ void SrsSource::read_summaries() {
 }
 
 void SrsSource::summaries_read(const Result<std::string>& answer) {
+  if (!answer && answer.error().message == "HTTP status 401")
+    return fail(
+        "it asks for a user and password (`http_api { auth ... }`): give them to the agent");
   if (!answer) return fail(fmt::format("summaries: {}", answer.error().message));
   auto summaries = parse_summaries(*answer);
   if (!summaries) return fail(summaries.error().message);
@@ -162,8 +165,9 @@ void SrsSource::listed() {
   const Duration fair = std::min<Duration>(
       static_cast<int>(look_->streams.size()) * kListingIntervalPerStream, kListingIntervalMax);
   publishers_.listed(clock_.now(), std::move(look_->streams), vhosts_);
+  if (publishers_.is_anybody_there()) quiet_from_ = look_->started + kQuietAfter;
   const Duration pause =
-      publishers_.is_anybody_there() ? Duration(kListingInterval) : Duration(kQuietListingInterval);
+      look_->started < quiet_from_ ? Duration(kListingInterval) : Duration(kQuietListingInterval);
   next_listing_ = look_->started + std::max(pause, fair);
   look_->unread = publishers_.unread(kTagReadsPerLookMax);
   std::reverse(look_->unread.begin(), look_->unread.end());

@@ -118,6 +118,7 @@ class SrsSource final : public OriginSource {
   std::unique_ptr<Look> look_;                 ///< the one under way
   std::size_t page_streams_ = kPageStreams;
   MonotonicTime next_listing_;
+  MonotonicTime quiet_from_;
   MonotonicTime next_summaries_;
   bool hinted_ = false;
   std::string told_;  ///< the last trouble in the log

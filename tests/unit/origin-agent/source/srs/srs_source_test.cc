@@ -191,6 +191,18 @@ TEST_F(SrsSourceTest, AQuietOriginIsAskedLittleAndABusyOneEachSecond) {
   srs_.add("a", "c1");
   look_after(2s);
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(look_after(1s).streams) << i;
+  // Whoever counts readings without a stream has them soon.
+  srs_.streams.clear();
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(look_after(1s).streams) << i;
+  EXPECT_FALSE(look_after(1s).streams);
+}
+
+TEST_F(SrsSourceTest, AnApiThatWantsAPasswordIsSaidSo) {
+  srs_.api.raw = true;
+  srs_.api.answer = [](const std::string&) {
+    return "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+  };
+  EXPECT_NE(look().trouble.find("user and password"), std::string::npos);
 }
 
 TEST_F(SrsSourceTest, ThousandsOfStreamsAreListedLessOften) {
