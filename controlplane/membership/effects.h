@@ -30,7 +30,7 @@ enum class Reason : std::uint8_t {
 /// "PROCESS_GONE"; empty for kNone.
 std::string_view to_string(Reason reason);
 
-/// The state, or only its reason (then from = to), changed.
+/// The state, or only its reason or its incarnation (then from = to), changed.
 struct StateChanged {
   OriginId origin;
   IncarnationId incarnation;

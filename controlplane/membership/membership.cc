@@ -22,8 +22,9 @@ Effects Membership::origin_registered(const RegisteredOrigin& registered, Monoto
   OriginFacts& origin = entry->second;
   if (!added && origin.incarnation == registered.incarnation && origin.dead()) return effects;
 
+  const bool successor = !added && !origin.dead() && origin.incarnation != registered.incarnation;
   if (added || origin.incarnation != registered.incarnation) {
-    if (!added && !origin.dead()) {
+    if (successor) {
       // Two lives of one origin: the new one fences the old at once.
       effects.emplace_back(DeclareDead{id, origin.incarnation, Reason::kReplaced, Duration{}});
     }
@@ -49,7 +50,13 @@ Effects Membership::origin_registered(const RegisteredOrigin& registered, Monoto
     origin.probe_answered = registered.probe_answered;
     if (registered.probe_answered) origin.answer_time = now;
   }
+  const auto told = effects.size();
   update(id, origin, effects);
+  // The same state, but of another life, which nobody has heard of yet.
+  if (successor && effects.size() == told) {
+    effects.emplace_back(
+        StateChanged{id, origin.incarnation, origin.state, origin.state, origin.reason});
+  }
   return effects;
 }
 

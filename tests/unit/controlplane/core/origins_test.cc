@@ -125,6 +125,17 @@ TEST_F(CoreOrigins, ANewProcessIsANewIncarnationThatTakesStreamsAgain) {
   EXPECT_EQ(got.value().route.placement.incarnation, h.incarnation("o1"));
 }
 
+TEST_F(CoreOrigins, AProcessReplacedWithoutAVerdictTakesStreamsAtOnce) {
+  start();
+  cordon("o2", "only o1");
+  // In a container nobody sees the exit: the next sign is another process.
+  h.tell(agent, CoreHarness::seen("o1", "127.0.0.1:1936", "pid3"));
+  EXPECT_EQ(h.status().origins_alive, 2U);
+  const auto& got = h.acquire("live/a", "f1", "s1");
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(got.value().route.placement.incarnation, h.incarnation("o1"));
+}
+
 TEST_F(CoreOrigins, StreamsOfADeadOriginArePlacedElsewhereForTheirOwnHolder) {
   start();
   const auto placed = h.publish(f1, "live/a", "f1", "s1");
