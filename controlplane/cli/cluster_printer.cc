@@ -23,6 +23,8 @@ std::string cluster_facts(const api::ClusterStatus& status) {
   facts.add("streams",
             fmt::format("{} publishing, {} bound, {} orphaned", status.streams_publishing(),
                         status.streams_bound(), status.streams_orphaned()));
+  facts.add("direct", fmt::format("{} streams published on origins themselves; {} SPLIT",
+                                  status.streams_direct(), status.streams_split()));
   facts.add("attached", fmt::format("{} forwarders, {} agents", status.forwarders_attached(),
                                     status.agents_attached()));
   facts.add("sessions",

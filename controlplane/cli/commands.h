@@ -41,6 +41,7 @@ int misuse(Context& context, const std::string& what);
 void add_cluster_status(CLI::App& noun, Action& action);
 void add_origin_list(CLI::App& noun, Action& action);
 void add_origin_get(CLI::App& noun, Action& action);
+void add_origin_top(CLI::App& noun, Action& action);
 void add_origin_register(CLI::App& noun, Action& action);
 void add_origin_cordon(CLI::App& noun, Action& action);
 void add_origin_uncordon(CLI::App& noun, Action& action);

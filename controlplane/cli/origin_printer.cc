@@ -42,7 +42,68 @@ std::string loaded(const api::Origin& origin, const Value& value) {
   return origin.has_load() ? fmt::format("{}", value) : std::string();
 }
 
+/// "250/1000"; without the second where no limit is known.
+std::string connections_text(const api::Origin& origin) {
+  if (!origin.has_load()) return {};
+  const std::string used = fmt::format("{}", origin.load().connections());
+  const auto most = origin.capacity().connections();
+  return most > 0 ? fmt::format("{}/{}", used, most) : used;
+}
+
+/// Greatest first; what is not loaded, or does not know it, comes last.
+double weight(const api::Origin& origin, TopBy by) {
+  if (!origin.has_load()) return -2;
+  const api::OriginLoad& load = origin.load();
+  switch (by) {
+    case TopBy::kCpu:
+      return load.cpu_utilization();
+    case TopBy::kEgress:
+      return load.egress_bits_per_second();
+    case TopBy::kStreams:
+      return origin.placed_streams();
+    case TopBy::kPlayers:
+      return load.players();
+    case TopBy::kConnections:
+      return load.connections();
+  }
+  return -1;
+}
+
 }  // namespace
+
+std::string origin_top(const api::ListOriginsResponse& list, TopBy by, std::size_t limit) {
+  std::vector<const api::Origin*> origins;
+  for (const api::Origin& origin : list.origins()) origins.push_back(&origin);
+  // By name among equals: the list is in that order.
+  std::ranges::sort(origins, [by](const api::Origin* a, const api::Origin* b) {
+    const double left = weight(*a, by);
+    const double right = weight(*b, by);
+    return left != right ? left > right : a->id() < b->id();
+  });
+  if (origins.size() > limit) origins.resize(limit);
+  Table table({{"ID"},
+               {"STATE"},
+               {"CPU"},
+               {"MEM"},
+               {"CONNECTIONS"},
+               {"STREAMS"},
+               {"PLAYERS"},
+               {"INGRESS"},
+               {"EGRESS"},
+               {"LOAD AGE"}},
+              true);
+  for (const api::Origin* origin : origins) {
+    const api::OriginLoad& load = origin->load();
+    table.add({origin->id(), state_text(*origin),
+               loaded(*origin, share_text(load.cpu_utilization())),
+               loaded(*origin, share_text(load.mem_utilization())), connections_text(*origin),
+               fmt::format("{}", origin->placed_streams()), loaded(*origin, load.players()),
+               loaded(*origin, rate_text(load.ingress_bits_per_second())),
+               loaded(*origin, rate_text(load.egress_bits_per_second())),
+               origin->has_load_age() ? duration_text(origin->load_age()) : ""});
+  }
+  return table.str();
+}
 
 std::string origin_table(const api::ListOriginsResponse& list, bool wide, WallTime now) {
   Table table({{"ID"},
@@ -59,7 +120,9 @@ std::string origin_table(const api::ListOriginsResponse& list, bool wide, WallTi
                {"PLAYERS", true},
                {"INGRESS", true},
                {"LOAD AGE", true},
-               {"LABELS", true}},
+               {"LABELS", true},
+               {"CONNECTIONS", true},
+               {"VERSION", true}},
               wide);
   for (const api::Origin& origin : list.origins()) {
     const api::OriginLoad& load = origin.load();
@@ -71,7 +134,8 @@ std::string origin_table(const api::ListOriginsResponse& list, bool wide, WallTi
                age_text(origin.has_create_time(), origin.create_time(), now), origin.incarnation(),
                origin.agent(), loaded(origin, load.players()),
                loaded(origin, rate_text(load.ingress_bits_per_second())),
-               origin.has_load_age() ? duration_text(origin.load_age()) : "", labels_text(origin)});
+               origin.has_load_age() ? duration_text(origin.load_age()) : "", labels_text(origin),
+               connections_text(origin), origin.software_version()});
   }
   return table.str();
 }
@@ -84,6 +148,7 @@ std::string origin_facts(const api::Origin& origin, WallTime now) {
   facts.add("cordon reason", origin.cordon_reason());
   facts.add("incarnation", origin.incarnation());
   facts.add("kind", word(origin.kind()));
+  if (!origin.software_version().empty()) facts.add("version", origin.software_version());
   for (const api::Endpoint& endpoint : origin.endpoints())
     facts.add(word(endpoint.protocol()), endpoint_text(endpoint));
   facts.add("zone", origin.zone());
@@ -96,6 +161,8 @@ std::string origin_facts(const api::Origin& origin, WallTime now) {
   if (capacity.egress_bits_per_second() > 0)
     facts.add("capacity, egress",
               rate_text(static_cast<double>(capacity.egress_bits_per_second())) + "bit/s");
+  if (capacity.connections() > 0)
+    facts.add("capacity, connections", fmt::format("{}", capacity.connections()));
   if (capacity.cores() > 0) facts.add("capacity, cores", fmt::format("{}", capacity.cores()));
   if (origin.has_load()) {
     const api::OriginLoad& load = origin.load();

@@ -2,6 +2,7 @@
 // Tables and fact lists of the API's resources. Columns keep their order; `wide` adds some at the
 // end. Threading: pure; `now` is an argument. Lifetime: values.
 
+#include <cstddef>
 #include <string>
 
 #include "common/base/clock.h"
@@ -17,6 +18,9 @@ namespace api = control::v1;
 std::string cluster_facts(const api::ClusterStatus& status);
 
 std::string origin_table(const api::ListOriginsResponse& list, bool wide, WallTime now);
+enum class TopBy { kCpu, kEgress, kStreams, kPlayers, kConnections };
+/// The `limit` origins with most of it.
+std::string origin_top(const api::ListOriginsResponse& list, TopBy by, std::size_t limit);
 std::string origin_facts(const api::Origin& origin, WallTime now);
 
 std::string stream_table(const api::ListStreamsResponse& list, bool wide, WallTime now);

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "controlplane/cli/printers.h"
 #include "controlplane/cli/table.h"
@@ -6,6 +7,10 @@
 
 namespace weir::cli {
 namespace {
+
+std::string state_text(const api::Stream& stream) {
+  return word(stream.placement().state()) + (stream.split() ? ",SPLIT" : "");
+}
 
 void add_placement(Facts& facts, const api::Placement& placement, WallTime now) {
   facts.add("origin", placement.origin());
@@ -60,7 +65,7 @@ std::string stream_table(const api::ListStreamsResponse& list, bool wide, WallTi
               wide);
   for (const api::Stream& stream : list.streams()) {
     const api::Placement& placement = stream.placement();
-    table.add({stream_text(stream.key()), placement.origin(), word(placement.state()),
+    table.add({stream_text(stream.key()), placement.origin(), state_text(stream),
                epoch_text(placement.epoch()), holder_text(placement.holder()),
                fmt::format("{}", stream.player_count()),
                stream.has_load() ? rate_text(stream.load().ingress_bits_per_second()) : "",
@@ -75,6 +80,8 @@ std::string stream_facts(const api::Stream& stream, WallTime now) {
   facts.add("stream", stream_text(stream.key()));
   facts.add("key", stream.key());
   add_placement(facts, stream.placement(), now);
+  if (stream.split())
+    facts.add("SPLIT, also live on", fmt::format("{}", fmt::join(stream.split_origins(), ",")));
   facts.add("publishers", fmt::format("{}", stream.publisher_count()));
   facts.add("players", fmt::format("{}", stream.player_count()));
   if (stream.has_load()) {

@@ -49,6 +49,7 @@ void declare_commands(CLI::App& app, Action& action) {
   CLI::App& origin = add_noun(app, "origin", "media servers");
   add_origin_list(origin, action);
   add_origin_get(origin, action);
+  add_origin_top(origin, action);
   add_origin_register(origin, action);
   add_origin_cordon(origin, action);
   add_origin_uncordon(origin, action);

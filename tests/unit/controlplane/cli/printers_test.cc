@@ -1,6 +1,8 @@
 // Tables and facts, as operators and scripts see them.
 #include "controlplane/cli/printers.h"
 
+#include <array>
+
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
@@ -65,6 +67,49 @@ TEST(OriginTable, WideAddsColumnsAtTheEnd) {
   EXPECT_TRUE(header(wide).starts_with(header(narrow)));
   EXPECT_NE(wide.find("disk=ssd,rack=7"), std::string::npos);
   EXPECT_NE(wide.find("350ms"), std::string::npos);
+}
+
+TEST(OriginTable, WideShowsConnectionsOfThoseThereMayBeAndTheVersion) {
+  auto list = origins();
+  list.mutable_origins(0)->mutable_load()->set_connections(250);
+  list.mutable_origins(0)->mutable_capacity()->set_connections(1000);
+  list.mutable_origins(0)->set_software_version("7.0.18");
+  const std::string wide = origin_table(list, true, kNow);
+  EXPECT_NE(wide.find("250/1000"), std::string::npos);
+  EXPECT_NE(wide.find("7.0.18"), std::string::npos);
+  const std::string facts = origin_facts(list.origins(0), kNow);
+  EXPECT_NE(facts.find("7.0.18"), std::string::npos);
+  EXPECT_NE(facts.find("1000"), std::string::npos);
+}
+
+TEST(OriginTop, SortsByWhatIsAskedForAndPutsTheUnknownLast) {
+  auto list = origins();
+  auto* busy = list.add_origins();
+  busy->set_id("busy");
+  busy->mutable_load()->set_cpu_utilization(0.9);
+  busy->mutable_load()->set_players(1);
+  const auto order = [&](TopBy by) {
+    const std::string table = origin_top(list, by, 10);
+    return std::array{table.find("\nbusy"), table.find("\no1"), table.find("\nstatic")};
+  };
+  const auto by_cpu = order(TopBy::kCpu);
+  EXPECT_LT(by_cpu[0], by_cpu[1]);
+  EXPECT_LT(by_cpu[1], by_cpu[2]);
+  const auto by_players = order(TopBy::kPlayers);
+  EXPECT_LT(by_players[1], by_players[0]);
+  EXPECT_EQ(origin_top(list, TopBy::kCpu, 1).find("o1"), std::string::npos);
+}
+
+TEST(StreamTable, ShowsASplit) {
+  const auto list = parse<api::ListStreamsResponse>(R"pb(
+    streams {
+      key: "__defaultVhost__/live/a"
+      placement { origin: "o1" state: PLACEMENT_STATE_PUBLISHING }
+      split: true
+      split_origins: "o2"
+    })pb");
+  EXPECT_NE(stream_table(list, false, kNow).find("publishing,SPLIT"), std::string::npos);
+  EXPECT_NE(stream_facts(list.streams(0), kNow).find("o2"), std::string::npos);
 }
 
 TEST(OriginFacts, SayWhyAnOriginIsNotAlive) {

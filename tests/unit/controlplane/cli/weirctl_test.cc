@@ -249,7 +249,7 @@ TEST(WeirctlUsage, AWordThatIsNoCommandIsNamedWithThoseThereAre) {
     return outcome.err;
   };
   EXPECT_EQ(said({"origin", "frobnicate"}),
-            "weirctl: unknown command 'frobnicate' for 'origin'; there are: list get register "
+            "weirctl: unknown command 'frobnicate' for 'origin'; there are: list get top register "
             "cordon uncordon\n");
   EXPECT_EQ(said({"stream", "-o", "json", "frobnicate"}),
             "weirctl: unknown command 'frobnicate' for 'stream'; there are: list get explain\n");
