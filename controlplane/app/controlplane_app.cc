@@ -51,6 +51,12 @@ core::SecondPublisher second_publisher(const std::string& word) {
   return core::SecondPublisher::kTakeoverIfIdle;
 }
 
+core::Adopt adopt(const std::string& word) {
+  if (word == "all") return core::Adopt::kAll;
+  if (word == "none") return core::Adopt::kNone;
+  return core::Adopt::kSrs;
+}
+
 core::Options options_of(const Config& config, const char* version) {
   core::Options options;
   boost::system::error_code no_name;
@@ -60,6 +66,7 @@ core::Options options_of(const Config& config, const char* version) {
   options.store_name = config.store();
   options.vhosts = {config.vhosts().begin(), config.vhosts().end()};
   options.second_publisher = second_publisher(config.second_publisher());
+  options.adopt = adopt(config.adopt());
   options.default_stream_bits_per_second = config.placement().default_stream_bits_per_second();
   options.default_origin_streams = config.placement().default_origin_streams();
   options.listener_is_loopback = is_loopback_listener(config.listen());

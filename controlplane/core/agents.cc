@@ -20,14 +20,11 @@ membership::Reason translate(VerdictReason reason) {
                                                : membership::Reason::kProbesFailed;
 }
 
-StreamLoad load_of(const ReportedStream& stream, MonotonicTime now) {
-  return {stream.ingress_bits_per_second, stream.egress_bits_per_second, stream.players, now};
-}
-
 }  // namespace
 
 Agents::Agents(Context& context, ClusterView& view, Generation& generation, EventRing& events,
-               OriginBoard& board, Liveness& liveness, Holders& holders, Restorer& restorer)
+               OriginBoard& board, Liveness& liveness, Holders& holders, Restorer& restorer,
+               ReportedStreams& reported, DirectStreams& direct)
     : context_(context),
       view_(view),
       generation_(generation),
@@ -35,8 +32,13 @@ Agents::Agents(Context& context, ClusterView& view, Generation& generation, Even
       board_(board),
       liveness_(liveness),
       holders_(holders),
-      restorer_(restorer) {
+      restorer_(restorer),
+      reported_(reported),
+      direct_(direct),
+      vhosts_(context.options.vhosts) {
   view_.on_placement([this](const ClusterView::PlacementChange& change) { on_placement(change); });
+  reported_.on_change(
+      [this](const OriginId& origin, const StreamKey& stream) { on_live(origin, stream); });
 }
 
 void Agents::opened(const std::shared_ptr<AgentLink>& link) {
@@ -138,7 +140,10 @@ void Agents::prune(Agent& agent, Gone gone) {
   std::erase_if(agent.origins, [&](const auto& entry) {
     const auto& [own, origin] = entry;
     if (!gone(own, origin)) return false;
-    if (owns(agent.id, own, origin.id)) owners_.erase(origin.id);
+    if (owns(agent.id, own, origin.id)) {
+      owners_.erase(origin.id);
+      reported_.clear(origin.id);
+    }
     return true;
   });
 }
@@ -198,7 +203,8 @@ Agents::Origin* Agents::note_seen(Agent& agent, OriginSeen seen) {
   if (origin.id.empty()) origin.id = seen.description.id;
   if (origin.seen.process != seen.process) {
     origin.accepted = {};
-    origin.streams.clear();
+    origin.listed = false;
+    if (owns(agent.id, own, origin.id)) reported_.clear(origin.id);
   }
   origin.seen = std::move(seen);
   return &origin;
@@ -273,7 +279,10 @@ void Agents::accepted(const AgentId& agent_id, const OriginId& own, const std::s
   if (origin.seen.process != process) return;
   const OriginId id = upserted.record.description.id;
   if (origin.id != id) {
-    if (owns(agent_id, own, origin.id)) owners_.erase(origin.id);
+    if (owns(agent_id, own, origin.id)) {
+      owners_.erase(origin.id);
+      reported_.clear(origin.id);
+    }
     origin.id = id;
   }
   owners_.insert_or_assign(id, Own{agent_id, own});
@@ -296,51 +305,6 @@ void Agents::accepted(const AgentId& agent_id, const OriginId& own, const std::s
     hand_over_streams(origin);
     tell_epochs(agent, origin);
   }
-}
-
-void Agents::hand_over_streams(Origin& origin) {
-  for (const ReportedStream& stream : origin.seen.streams) {
-    if (origin.streams.size() >= kStreamsPerOriginMax) break;
-    origin.streams[stream.stream] = load_of(stream, context_.clock.now());
-    if (generation_.settling()) {
-      restorer_.stream_held(stream.stream, origin.id, origin.accepted, stream.tag);
-    } else {
-      holders_.still_carried(stream.stream, origin.accepted, stream.tag);
-    }
-  }
-}
-
-void Agents::tell_epochs(const Agent& agent, const Origin& origin) {
-  for (const StreamKey& stream : view_.streams_of(origin.id)) {
-    const auto* placement = view_.placement(stream);
-    agent.link->send(StreamEpoch{stream, placement->epoch, placement->holder});
-  }
-}
-
-void Agents::report(Agent& agent, const LoadReport& report) {
-  for (const OriginReport& of : report.origins) {
-    const auto found = agent.origins.find(of.origin);
-    if (found == agent.origins.end() || of.incarnation.empty()) continue;
-    if (of.incarnation == found->second.accepted) report_origin(found->second, of);
-  }
-  agent.link->send(ReportAck{report.sequence});
-}
-
-void Agents::report_origin(Origin& origin, const OriginReport& report) {
-  const MonotonicTime now = context_.clock.now();
-  board_.report(origin.id, origin.accepted, report.load);
-  if (report.streams_complete) origin.streams.clear();
-  for (const StreamKey& ended : report.ended_streams) origin.streams.erase(ended);
-  for (const ReportedStream& stream : report.streams) {
-    if (origin.streams.size() >= kStreamsPerOriginMax && !origin.streams.contains(stream.stream)) {
-      break;
-    }
-    origin.streams[stream.stream] = load_of(stream, now);
-  }
-  if (!report.streams_complete || !origin.seen.streams_known) return;
-  std::set<StreamKey> live;
-  for (const auto& [stream, load] : origin.streams) live.insert(stream);
-  holders_.origin_snapshot(origin.id, origin.accepted, live);
 }
 
 void Agents::verdict(Agent& agent, const OriginVerdict& verdict) {
@@ -383,17 +347,6 @@ void Agents::end_all(std::string_view reason) {
   }
 }
 
-void Agents::on_placement(const ClusterView::PlacementChange& change) {
-  if (!change.after) return;
-  if (change.before && change.before->epoch == change.after->epoch) return;
-  const StreamEpoch message{change.stream, change.after->epoch, change.after->holder};
-  Agent* now = owner(change.after->origin);
-  if (now != nullptr && now->link) now->link->send(message);
-  // A publisher with an older tag may still be where the stream was.
-  Agent* before = change.before ? owner(change.before->origin) : nullptr;
-  if (before != nullptr && before != now && before->link) before->link->send(message);
-}
-
 Agents::Agent* Agents::owner(const OriginId& origin) {
   const auto found = owners_.find(origin);
   return found == owners_.end() ? nullptr : &agents_.at(found->second.agent);
@@ -426,16 +379,6 @@ std::vector<Agents::Rejected> Agents::rejected(std::size_t limit) const {
     }
   }
   return out;
-}
-
-std::optional<StreamLoad> Agents::stream_load(const OriginId& origin,
-                                              const StreamKey& stream) const {
-  const auto owner = owners_.find(origin);
-  if (owner == owners_.end()) return std::nullopt;
-  const Origin& known = agents_.at(owner->second.agent).origins.at(owner->second.origin);
-  const auto found = known.streams.find(stream);
-  if (found == known.streams.end()) return std::nullopt;
-  return found->second;
 }
 
 }  // namespace weir::core

@@ -12,32 +12,27 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "controlplane/core/cluster_view.h"
 #include "controlplane/core/context.h"
+#include "controlplane/core/direct_streams.h"
 #include "controlplane/core/events.h"
 #include "controlplane/core/generation.h"
 #include "controlplane/core/holders.h"
 #include "controlplane/core/links.h"
 #include "controlplane/core/liveness.h"
 #include "controlplane/core/origin_board.h"
+#include "controlplane/core/reported_streams.h"
 #include "controlplane/core/restorer.h"
 
 namespace weir::core {
 
-struct StreamLoad {
-  double ingress_bits_per_second = 0;
-  double egress_bits_per_second = 0;
-  std::uint32_t players = 0;
-  MonotonicTime at{};
-};
-
 class Agents {
  public:
   Agents(Context& context, ClusterView& view, Generation& generation, EventRing& events,
-         OriginBoard& board, Liveness& liveness, Holders& holders, Restorer& restorer);
+         OriginBoard& board, Liveness& liveness, Holders& holders, Restorer& restorer,
+         ReportedStreams& reported, DirectStreams& direct);
 
   // --- from the RPC edge
   /// A new stream: it ends when no hello follows within kHelloWithin.
@@ -66,15 +61,13 @@ class Agents {
   };
   std::size_t rejected_count() const;
   std::vector<Rejected> rejected(std::size_t limit) const;
-  /// What the origin says about a stream placed on it; nothing: not reported.
-  std::optional<StreamLoad> stream_load(const OriginId& origin, const StreamKey& stream) const;
 
  private:
   struct Origin {
     OriginSeen seen;         ///< newest
     OriginId id;             ///< in the cluster; the one asked for until it was accepted
     IncarnationId accepted;  ///< of `seen.process`; empty = not accepted yet
-    std::unordered_map<StreamKey, StreamLoad> streams;
+    bool listed = false;     ///< its streams are known completely
   };
   struct Agent {
     AgentId id;
@@ -86,8 +79,8 @@ class Agents {
   };
 
   void hello(const std::shared_ptr<AgentLink>& link, AgentHello hello);
-  void report(Agent& agent, const LoadReport& report);
-  void report_origin(Origin& origin, const OriginReport& report);
+  void report(Agent& agent, LoadReport& report);
+  void report_origin(Origin& origin, OriginReport& report);
   void seen(Agent& agent, OriginSeen seen);
   void verdict(Agent& agent, const OriginVerdict& verdict);
   void detach(Agent& agent);
@@ -107,6 +100,7 @@ class Agents {
   void hand_over_streams(Origin& origin);
   void tell_epochs(const Agent& agent, const Origin& origin);
   void on_placement(const ClusterView::PlacementChange& change);
+  void on_live(const OriginId& origin, const StreamKey& stream);
   Agent* owner(const OriginId& origin);
 
   Context& context_;
@@ -117,6 +111,9 @@ class Agents {
   Liveness& liveness_;
   Holders& holders_;
   Restorer& restorer_;
+  ReportedStreams& reported_;
+  DirectStreams& direct_;
+  const VhostRules vhosts_;
   std::map<AgentId, Agent> agents_;
   std::unordered_map<const AgentLink*, AgentId> links_;
   struct Own {

@@ -30,11 +30,13 @@ ClusterCore::ClusterCore(Context context, KeptState kept)
       holders_(context_, view_, generation_, sessions_, forwarders_, restorer_),
       takeover_(context_, sessions_, forwarders_),
       placements_(context_, view_, generation_, board_, liveness_, routes_, takeover_, sessions_),
-      agents_(context_, view_, generation_, events_, board_, liveness_, holders_, restorer_),
+      direct_(context_, view_, generation_, events_, reported_),
+      agents_(context_, view_, generation_, events_, board_, liveness_, holders_, restorer_,
+              reported_, direct_),
       static_origins_(context_, view_, generation_, liveness_, std::move(kept)),
       narrator_(view_, generation_, events_),
       listing_(context_, view_, generation_, sessions_, board_, liveness_, forwarders_, agents_,
-               static_origins_) {
+               static_origins_, reported_, direct_) {
   connect();
 }
 
@@ -96,6 +98,7 @@ void ClusterCore::run_each_second() {
   liveness_.tick();
   holders_.sweep();
   agents_.tick();
+  direct_.sweep();
   placements_.tick();
   static_origins_.save();
   refresh_metrics();
@@ -119,6 +122,15 @@ void ClusterCore::refresh_metrics() {
   set(kStreams, kStreamsHelp, "state", "bound", status.streams_bound);
   set(kStreams, kStreamsHelp, "state", "publishing", status.streams_publishing);
   set(kStreams, kStreamsHelp, "state", "orphaned", status.streams_orphaned);
+  context_.metrics
+      .gauge("weir_controlplane_streams_direct", "Streams published on the origins themselves")
+      .set(status.streams_direct);
+  context_.metrics
+      .gauge("weir_controlplane_streams_split", "Streams that are live beside their placement")
+      .set(status.streams_split);
+  context_.metrics
+      .gauge("weir_controlplane_origins_rejected", "Origins of agents that are turned away")
+      .set(status.origins_rejected);
   constexpr auto kAttached = "weir_controlplane_attached";
   constexpr auto kAttachedHelp = "Attach streams, by kind of peer";
   set(kAttached, kAttachedHelp, "peer", "forwarder", status.forwarders_attached);

@@ -17,6 +17,7 @@
 #include "controlplane/core/agents.h"
 #include "controlplane/core/cluster_view.h"
 #include "controlplane/core/context.h"
+#include "controlplane/core/direct_streams.h"
 #include "controlplane/core/events.h"
 #include "controlplane/core/forwarders.h"
 #include "controlplane/core/generation.h"
@@ -26,6 +27,7 @@
 #include "controlplane/core/narrator.h"
 #include "controlplane/core/origin_board.h"
 #include "controlplane/core/placements.h"
+#include "controlplane/core/reported_streams.h"
 #include "controlplane/core/restorer.h"
 #include "controlplane/core/routes.h"
 #include "controlplane/core/session_table.h"
@@ -85,6 +87,8 @@ class ClusterCore final : private ForwarderListener {
   Holders holders_;
   Takeover takeover_;
   Placements placements_;
+  ReportedStreams reported_;
+  DirectStreams direct_;
   Agents agents_;
   StaticOrigins static_origins_;
   Narrator narrator_;

@@ -23,12 +23,16 @@ namespace weir::core {
 /// What happens when a second publisher comes for a live stream.
 enum class SecondPublisher { kTakeoverIfIdle, kReject, kTakeover };
 
+/// Of which origins live streams that nobody placed are adopted.
+enum class Adopt { kSrs, kAll, kNone };
+
 struct Options {
   ReplicaId replica;
   std::string version;
   std::string store_name = "memory";
   std::vector<std::string> vhosts;  ///< kept apart; all others mean the default one
   SecondPublisher second_publisher = SecondPublisher::kTakeoverIfIdle;
+  Adopt adopt = Adopt::kSrs;
   std::uint64_t default_stream_bits_per_second = 4'000'000;
   std::uint32_t default_origin_streams = 1'000;
   /// True when only this machine reaches the gRPC listener: loopback origins are fine then.

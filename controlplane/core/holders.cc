@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "controlplane/core/limits.h"
+#include "controlplane/core/publisher_tag.h"
 
 namespace weir::core {
 

@@ -29,6 +29,17 @@ inline constexpr auto kCloseAnswerTimeout = 500ms;  ///< of the displaced holder
 inline constexpr auto kBoundAskedAfter = 10s;  ///< a placement bound for longer: ask its forwarder
 inline constexpr auto kBoundAskAgain = 2s;
 
+// --- publishers on the origins themselves
+/// Readings of an origin's streams without a direct publisher: a server that lists page by page
+/// can miss a stream once.
+inline constexpr int kMissingReadings = 3;
+inline constexpr int kSplitReadings = 2;      ///< that agree before a split is called one
+inline constexpr auto kFencingPatience = 5s;  ///< for the agent to drop a tagged publisher first
+/// Adoptions begun by one report: 20,000 streams of one server do not fill the feed at once.
+inline constexpr std::size_t kAdoptionsPerReport = 2'000;
+inline constexpr std::size_t kSplitLookupsPerReport = 100;
+inline constexpr std::size_t kSplitsShown = 5;  ///< named in the status
+
 // --- answers
 inline constexpr auto kRetrySettling = 200ms;  ///< suggested to callers
 inline constexpr auto kRetryNoOrigin = 500ms;
@@ -46,7 +57,8 @@ inline constexpr std::size_t kAgentsMax = 10'000;
 inline constexpr std::size_t kOriginsPerAgentMax = 1'000;
 inline constexpr std::size_t kSessionsPerForwarderMax = 200'000;
 inline constexpr std::size_t kInterestsPerForwarderMax = 200'000;
-inline constexpr std::size_t kStreamsPerOriginMax = 20'000;
+inline constexpr std::size_t kStreamsPerOriginMax = 20'000;    ///< reported ones; more are ignored
+inline constexpr std::size_t kReportedStreamsMax = 2'000'000;  ///< likewise, of all origins
 inline constexpr std::size_t kQueriesOpenMax = 10'000;
 inline constexpr std::size_t kPendingRestoresMax = 500'000;
 inline constexpr std::size_t kTextBytesMax = 256;  ///< ids, reasons, client agents

@@ -30,7 +30,8 @@ Page<T> page_of(const Map& map, typename Map::const_iterator from, std::size_t l
 
 Listing::Listing(Context& context, ClusterView& view, Generation& generation,
                  SessionTable& sessions, OriginBoard& board, Liveness& liveness,
-                 Forwarders& forwarders, Agents& agents, StaticOrigins& static_origins)
+                 Forwarders& forwarders, Agents& agents, StaticOrigins& static_origins,
+                 ReportedStreams& reported, DirectStreams& direct)
     : context_(context),
       view_(view),
       generation_(generation),
@@ -40,6 +41,8 @@ Listing::Listing(Context& context, ClusterView& view, Generation& generation,
       forwarders_(forwarders),
       agents_(agents),
       static_origins_(static_origins),
+      reported_(reported),
+      direct_(direct),
       started_(context.clock.now()) {}
 
 Answer<OriginInfo> Listing::origin(const OriginId& id) const {
@@ -94,11 +97,12 @@ Answer<StreamInfo> Listing::stream(const StreamKey& key) const {
 }
 
 StreamInfo Listing::describe(const model::Placement& placement) const {
-  StreamInfo info{placement,
-                  sessions_.of_stream(placement.stream),
-                  agents_.stream_load(placement.origin, placement.stream),
-                  {}};
-  if (info.load) info.load_age = context_.clock.now() - info.load->at;
+  StreamInfo info{placement, sessions_.of_stream(placement.stream), {}, {}, {}};
+  if (const auto* live = reported_.find(placement.origin, placement.stream)) {
+    info.load = live->load;
+    info.load_age = context_.clock.now() - live->load.at;
+  }
+  info.split_at = direct_.split_at(placement.stream);
   return info;
 }
 
@@ -208,12 +212,41 @@ StatusInfo Listing::status() const {
         break;
     }
   }
+  status.origins_rejected = static_cast<std::uint32_t>(agents_.rejected_count());
+  status.streams_direct = static_cast<std::uint32_t>(direct_.direct_count());
+  status.streams_split = static_cast<std::uint32_t>(direct_.splits().size());
   status.forwarders_attached = static_cast<std::uint32_t>(forwarders_.attached_count());
   status.agents_attached = static_cast<std::uint32_t>(agents_.attached_count());
   status.sessions = sessions_.all();
   status.uptime = context_.clock.now() - started_;
   add_warnings(status);
   return status;
+}
+
+void Listing::warn_of_splits(StatusInfo& status) const {
+  std::size_t shown = 0;
+  for (const auto& [stream, origins] : direct_.splits()) {
+    if (shown++ == kSplitsShown) {
+      status.warnings.push_back(
+          fmt::format("{} more streams are split", status.streams_split - kSplitsShown));
+      return;
+    }
+    const auto* placement = view_.placement(stream);
+    status.warnings.push_back(fmt::format("{} is SPLIT: live on {} while placed on {}",
+                                          stream.str(), origins.begin()->str(),
+                                          placement != nullptr ? placement->origin.str() : "none"));
+  }
+}
+
+void Listing::warn_of_rejected(StatusInfo& status) const {
+  for (const auto& rejected : agents_.rejected(kRejectedShown)) {
+    status.warnings.push_back(fmt::format("origin {} of agent {} is turned away: {}",
+                                          rejected.origin.str(), rejected.agent.str(),
+                                          rejected.why));
+  }
+  if (status.origins_rejected <= kRejectedShown) return;
+  status.warnings.push_back(
+      fmt::format("{} more origins are turned away", status.origins_rejected - kRejectedShown));
 }
 
 void Listing::add_warnings(StatusInfo& status) const {
@@ -229,14 +262,8 @@ void Listing::add_warnings(StatusInfo& status) const {
   if (waiting > 0) {
     warn(fmt::format("{} origins are watched by an agent but do not run", waiting));
   }
-  status.origins_rejected = static_cast<std::uint32_t>(agents_.rejected_count());
-  for (const auto& rejected : agents_.rejected(kRejectedShown)) {
-    warn(fmt::format("origin {} of agent {} is turned away: {}", rejected.origin.str(),
-                     rejected.agent.str(), rejected.why));
-  }
-  if (status.origins_rejected > kRejectedShown) {
-    warn(fmt::format("{} more origins are turned away", status.origins_rejected - kRejectedShown));
-  }
+  warn_of_rejected(status);
+  warn_of_splits(status);
   if (board_.views().empty() && waiting == 0) {
     warn("no origin is registered: start weir-origin-agent or use weirctl origin register");
   } else if (status.origins_alive == 0 && !board_.views().empty()) {

@@ -12,10 +12,12 @@
 #include "controlplane/core/agents.h"
 #include "controlplane/core/cluster_view.h"
 #include "controlplane/core/context.h"
+#include "controlplane/core/direct_streams.h"
 #include "controlplane/core/forwarders.h"
 #include "controlplane/core/generation.h"
 #include "controlplane/core/liveness.h"
 #include "controlplane/core/origin_board.h"
+#include "controlplane/core/reported_streams.h"
 #include "controlplane/core/session_table.h"
 #include "controlplane/core/static_origins.h"
 
@@ -36,6 +38,7 @@ struct StreamInfo {
   SessionTable::Counts sessions;
   std::optional<StreamLoad> load;
   Duration load_age{};
+  std::vector<OriginId> split_at;  ///< live there as well
 };
 
 struct ForwarderInfo {
@@ -72,7 +75,7 @@ class Listing {
  public:
   Listing(Context& context, ClusterView& view, Generation& generation, SessionTable& sessions,
           OriginBoard& board, Liveness& liveness, Forwarders& forwarders, Agents& agents,
-          StaticOrigins& static_origins);
+          StaticOrigins& static_origins, ReportedStreams& reported, DirectStreams& direct);
 
   Answer<OriginInfo> origin(const OriginId& id) const;
   OriginInfo describe(const store::OriginRecord& record) const;
@@ -99,6 +102,8 @@ class Listing {
   StreamInfo describe(const model::Placement& placement) const;
   ForwarderInfo describe(const ForwarderRecord& record) const;
   void add_warnings(StatusInfo& status) const;
+  void warn_of_splits(StatusInfo& status) const;
+  void warn_of_rejected(StatusInfo& status) const;
 
   Context& context_;
   ClusterView& view_;
@@ -109,6 +114,8 @@ class Listing {
   Forwarders& forwarders_;
   Agents& agents_;
   StaticOrigins& static_origins_;
+  ReportedStreams& reported_;
+  DirectStreams& direct_;
   MonotonicTime started_;
 };
 

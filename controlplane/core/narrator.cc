@@ -27,6 +27,11 @@ void Narrator::placement(const ClusterView::PlacementChange& change) {
   const auto tell = [&](std::string_view type, Severity severity, std::string message) {
     events_.add(type, severity, subject, std::move(message), attributes);
   };
+  const bool new_epoch = !change.before || change.before->epoch != now.epoch;
+  if (new_epoch && std::holds_alternative<model::DirectHolder>(now.holder)) {
+    return tell("STREAM_ADOPTED", Severity::kInfo,
+                fmt::format("published on {} itself, past the forwarders", now.origin.str()));
+  }
   if (!change.before) {
     if (generation_.settling()) {
       return tell("STREAM_RESTORED", Severity::kInfo,

@@ -27,8 +27,13 @@ CoreError settling_error() {
 }
 
 CoreError held_error(const model::Placement& held) {
+  const bool direct = std::holds_alternative<model::DirectHolder>(held.holder);
   return {Reason::kStreamHeld,
-          fmt::format("{} is published by {}", held.stream.str(), holder_text(held.holder)),
+          direct
+              ? fmt::format("{} is published directly on origin {}, where nobody is displaced: "
+                            "end that publisher there, or use another name",
+                            held.stream.str(), held.origin.str())
+              : fmt::format("{} is published by {}", held.stream.str(), holder_text(held.holder)),
           held.stream.str(),
           {{"holder", holder_text(held.holder)}, {"epoch", format_as(held.epoch)}},
           std::nullopt};

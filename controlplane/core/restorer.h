@@ -5,7 +5,6 @@
 // Threading: the core's thread. Lifetime: what is pending is dropped with it.
 
 #include <deque>
-#include <optional>
 #include <string_view>
 
 #include "controlplane/core/cluster_view.h"
@@ -15,14 +14,6 @@
 #include "controlplane/core/session_table.h"
 
 namespace weir::core {
-
-/// `weir:<forwarder>/<session>/<epoch>`, the tag a forwarder leaves on what it publishes. Nothing:
-/// not such a tag, or one without an epoch.
-struct PublisherTag {
-  model::SessionHolder holder;
-  Epoch epoch;
-};
-std::optional<PublisherTag> parse_tag(std::string_view tag);
 
 class Restorer {
  public:

@@ -258,6 +258,8 @@ void write(const core::StreamInfo& stream, pb::Stream* out) {
   write(stream.placement, out->mutable_placement());
   out->set_publisher_count(stream.sessions.publishers);
   out->set_player_count(stream.sessions.players);
+  out->set_split(!stream.split_at.empty());
+  for (const auto& origin : stream.split_at) out->add_split_origins(origin.str());
   if (!stream.load) return;
   auto* load = out->mutable_load();
   load->set_ingress_bits_per_second(stream.load->ingress_bits_per_second);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "controlplane/core/publisher_tag.h"
 #include "controlplane/core/restorer.h"
 #include "tests/unit/controlplane/core/core_harness.h"
 

@@ -166,5 +166,51 @@ TEST_F(Takeover, AnEncoderThatReconnectsAfterItsSessionEndedIsNotAskedAbout) {
   EXPECT_EQ(got.value().route.placement.origin, first.origin);
 }
 
+// A forwarder is lost with its host: its leg at the origin stays half open, and the origin refuses
+// a second publisher (SRS: StreamBusy) until somebody ends it.
+TEST_F(Takeover, TheAgentOfAHalfOpenPublisherIsToldTheNewEpochBeforeTheNextOneDials) {
+  start();
+  h->core->forwarders().closed(f1);
+  h->advance_with({f2}, {agent}, 4s);  // its renewal expires
+  agent->sent.clear();
+  const auto now = h->clock.now();
+  const auto& got = h->acquire("live/a", "f2", "s2");
+  ASSERT_TRUE(got.ok());
+  EXPECT_TRUE(got.value().after_takeover) << "a refusal within 2 s is to be retried";
+  const auto& placed = got.value().route.placement;
+  EXPECT_EQ(placed.origin, first.origin);
+  const auto told = agent->last<StreamEpoch>();
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->epoch, placed.epoch);
+  EXPECT_GT(told->epoch, first.epoch) << "what is tagged with the first is to be dropped";
+  EXPECT_EQ(h->clock.now(), now) << "at once, not with a timer";
+  // The retry succeeds: it is published.
+  h->upsert(f2, CoreHarness::publisher("s2", "f2", placed));
+  EXPECT_EQ(h->placement("live/a")->state, model::PlacementState::kPublishing);
+}
+
+TEST_F(Takeover, WhereTheOriginStaysBusyTheNextCandidateIsBoundWithANewEpoch) {
+  start();
+  h->core->forwarders().closed(f1);
+  h->advance_with({f2}, {agent}, 4s);
+  const auto busy = h->acquire("live/a", "f2", "s2").value().route.placement;
+  h->advance_with({f2}, {agent}, 2s);
+  agent->sent.clear();
+  const AcquireQuery::Failed failed{busy.incarnation, busy.epoch, ContactOutcome::kAnswered};
+  const auto& again = h->acquire("live/a", "f2", "s2", failed);
+  ASSERT_TRUE(again.ok());
+  const auto& placed = again.value().route.placement;
+  EXPECT_NE(placed.origin, busy.origin);
+  EXPECT_GT(placed.epoch, busy.epoch);
+  EXPECT_FALSE(again.value().after_takeover) << "nobody was there before";
+  EXPECT_EQ(agent->last<StreamEpoch>()->epoch, placed.epoch);
+  // It answered: busy is no failed dial, so neither the pair nor the origin suffers.
+  const auto info = std::get<OriginInfo>(h->core->listing().origin(busy.origin));
+  EXPECT_TRUE(info.penalized_forwarders.empty());
+  EXPECT_EQ(info.state, model::OriginState::kAlive);
+  // A repeat of that request changes nothing more.
+  EXPECT_EQ(h->acquire("live/a", "f2", "s2", failed).value().route.placement.epoch, placed.epoch);
+}
+
 }  // namespace
 }  // namespace weir::core::testing

@@ -172,5 +172,25 @@ TEST(Status, CarriesReasonMetadataAndRetry) {
   EXPECT_EQ(rpc::details_of(settling)->retry_delay, Duration(200ms));
 }
 
+TEST(Convert, AnOriginIsNamedByItsAgentAndAsksForAnIdOfItsOwn) {
+  pb::OriginServiceAttachRequest request;
+  auto* seen = request.mutable_origin_seen();
+  seen->set_origin("vid-x1:19352");
+  seen->set_claimed_id("vid-x1");
+  seen->set_software_version("7.0.18");
+  auto* stream = seen->add_streams();
+  stream->set_stream("__defaultVhost__/live/a");
+  stream->set_tag_unread(true);
+  const auto both = std::get<core::OriginSeen>(read(request).value());
+  EXPECT_EQ(both.own, OriginId("vid-x1:19352"));
+  EXPECT_EQ(both.description.id, OriginId("vid-x1"));
+  EXPECT_EQ(both.description.software_version, "7.0.18");
+  ASSERT_EQ(both.streams.size(), 1U);
+  EXPECT_TRUE(both.streams[0].tag_unread);
+  seen->clear_claimed_id();
+  const auto one = std::get<core::OriginSeen>(read(request).value());
+  EXPECT_EQ(one.description.id, OriginId("vid-x1:19352"));
+}
+
 }  // namespace
 }  // namespace weir::service

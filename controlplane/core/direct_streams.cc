@@ -1,0 +1,298 @@
+#include "controlplane/core/direct_streams.h"
+
+#include <utility>
+
+#include "controlplane/core/limits.h"
+
+namespace weir::core {
+namespace {
+
+using Publisher = LiveStream::Publisher;
+
+bool is_direct(const model::Placement& placement) {
+  return std::holds_alternative<model::DirectHolder>(placement.holder);
+}
+bool is_external(const model::Placement& placement) {
+  return std::holds_alternative<model::ExternalHolder>(placement.holder);
+}
+
+}  // namespace
+
+DirectStreams::DirectStreams(Context& context, ClusterView& view, Generation& generation,
+                             EventRing& events, ReportedStreams& reported)
+    : context_(context),
+      view_(view),
+      generation_(generation),
+      events_(events),
+      reported_(reported) {
+  view_.on_placement([this](const ClusterView::PlacementChange& change) { on_placement(change); });
+  view_.on_origin([this](const ClusterView::OriginChange& change) { on_origin(change); });
+  reported_.on_change(
+      [this](const OriginId& origin, const StreamKey& stream) { consider(origin, stream); });
+}
+
+// ---------------------------------------------------------------------------- what to look at
+
+void DirectStreams::on_placement(const ClusterView::PlacementChange& change) {
+  const auto count = [this](const std::optional<model::Placement>& placement, bool more) {
+    if (!placement || !is_direct(*placement)) return;
+    Of& of = origins_[placement->origin];
+    if (more && of.direct == 0) of.heard = context_.clock.now();
+    of.direct += more ? 1 : -1;
+    direct_count_ += more ? 1 : -1;
+  };
+  count(change.before, false);
+  count(change.after, true);
+  for (const OriginId& origin : reported_.origins_of(change.stream)) {
+    consider(origin, change.stream);
+  }
+  // Those that do not report it: adopted there by another replica, or not any more.
+  for (const auto* placement : {&change.before, &change.after}) {
+    if (*placement && is_direct(**placement)) consider((*placement)->origin, change.stream);
+  }
+}
+
+void DirectStreams::on_origin(const ClusterView::OriginChange& change) {
+  if (!change.after) {
+    const auto of = origins_.find(change.origin);
+    // A new history takes the origins away before their placements.
+    if (of != origins_.end() && of->second.direct == 0) origins_.erase(of);
+    return;
+  }
+  const store::OriginRecord& now = *change.after;
+  const bool another = !change.before || change.before->incarnation != now.incarnation;
+  if (now.dead && (another || !change.before->dead)) {
+    // Its players must not be sent to a dead process; forwarders' publishers may have the name.
+    return release_all(change.origin, &now.incarnation);
+  }
+  if (!another) return;
+  // Adopted from the process before: its successor lists it, or it goes.
+  const auto streams = view_.streams_of(change.origin);
+  for (const StreamKey& stream : streams) {
+    if (is_direct(*view_.placement(stream))) consider(change.origin, stream);
+  }
+}
+
+void DirectStreams::consider(const OriginId& origin, const StreamKey& stream) {
+  Of& of = origins_[origin];
+  const LiveStream* live = reported_.find(origin, stream);
+  const auto* placement = view_.placement(stream);
+  const bool direct_here =
+      placement != nullptr && placement->origin == origin && is_direct(*placement);
+  if (direct_here && live == nullptr) {
+    of.missing.try_emplace(stream, 0);
+  } else {
+    of.missing.erase(stream);
+  }
+  const bool contradicts = live != nullptr && placement != nullptr && placement->origin != origin;
+  if (!contradicts) end_split(origin, stream);
+  if (live == nullptr || !needs_watch(origin, *live, placement)) {
+    of.watched.erase(stream);
+    return;
+  }
+  const Epoch against = placement != nullptr ? placement->epoch : Epoch{};
+  const auto [entry, added] = of.watched.try_emplace(stream);
+  if (!added && entry->second.against == against) return;
+  entry->second = Watch{against, context_.clock.now()};
+}
+
+bool DirectStreams::needs_watch(const OriginId& origin, const LiveStream& live,
+                                const model::Placement* placement) const {
+  if (placement != nullptr && placement->origin != origin) return true;
+  if (live.publisher == Publisher::kTagged || !adopts(origin)) return false;
+  return let_go(origin, placement);
+}
+
+/// Whether the store may give the stream to a direct publisher of `origin`; it has the last word.
+bool DirectStreams::let_go(const OriginId& origin, const model::Placement* placement) const {
+  if (placement == nullptr) return true;
+  if (is_external(*placement)) return placement->origin == origin;
+  const auto* owner = view_.origin(placement->origin);
+  return owner != nullptr && (owner->dead || owner->incarnation != placement->incarnation);
+}
+
+bool DirectStreams::adopts(const OriginId& origin) const {
+  if (context_.options.adopt != Adopt::kSrs) return context_.options.adopt == Adopt::kAll;
+  const auto* record = view_.origin(origin);
+  return record != nullptr && record->description.kind == model::OriginKind::kSrs;
+}
+
+DirectStreams::Watch* DirectStreams::find(const OriginId& origin, const StreamKey& stream) {
+  const auto of = origins_.find(origin);
+  if (of == origins_.end()) return nullptr;
+  const auto found = of->second.watched.find(stream);
+  return found == of->second.watched.end() ? nullptr : &found->second;
+}
+
+// ------------------------------------------------------------------------------------- reports
+
+void DirectStreams::report_taken(const OriginId& origin, std::uint64_t reading) {
+  Of& of = origins_[origin];
+  of.heard = context_.clock.now();
+  const bool new_reading = reading == 0 || reading != of.reading;
+  of.reading = reading;
+  // Until then forwarders and agents still tell what is placed.
+  if (!generation_.ready() || generation_.settling()) return;
+  look(origin, of, new_reading);
+  if (new_reading) count_missing(origin, of);
+}
+
+void DirectStreams::look(const OriginId& origin, Of& of, bool new_reading) {
+  std::size_t adoptions = kAdoptionsPerReport;
+  std::size_t lookups = kSplitLookupsPerReport;
+  for (auto& [stream, watch] : of.watched) {
+    const LiveStream* live = reported_.find(origin, stream);
+    if (watch.asked || live == nullptr || live->publisher == Publisher::kUnread) continue;
+    const auto* placement = view_.placement(stream);
+    if (let_go(origin, placement)) {
+      const bool may = live->publisher == Publisher::kUntagged && adopts(origin);
+      if (!may || adoptions == 0) continue;
+      --adoptions;
+      watch.asked = true;
+      adopt(origin, stream);
+      continue;
+    }
+    // Nobody publishes under an orphan or a scheduler's bind: they go by themselves.
+    if (placement->state == model::PlacementState::kOrphaned || is_external(*placement)) continue;
+    if (!new_reading || is_split(origin, stream)) continue;
+    ++watch.readings;
+    if (lookups == 0 || !agrees_long_enough(origin, *live, watch)) continue;
+    --lookups;
+    watch.asked = true;
+    confirm_split(origin, stream);
+  }
+}
+
+/// One reading may be older than the placement. A tagged publisher is the agent's to drop first;
+/// and its stream may only be called otherwise by its origin.
+bool DirectStreams::agrees_long_enough(const OriginId& origin, const LiveStream& live,
+                                       Watch& watch) const {
+  if (watch.another || watch.readings < kSplitReadings) return false;
+  if (live.publisher != Publisher::kTagged) return true;
+  if (context_.clock.now() - watch.since < kFencingPatience) return false;
+  for (const StreamKey& stream : view_.streams_of(origin)) {
+    // An epoch is handed out once, whatever the stream.
+    if (live.tag_epoch.is_set() && view_.placement(stream)->epoch == live.tag_epoch) {
+      watch.another = true;
+      return false;
+    }
+  }
+  return true;
+}
+
+void DirectStreams::count_missing(const OriginId& origin, Of& of) {
+  for (auto& [stream, readings] : of.missing) {
+    if (++readings < kMissingReadings) continue;
+    readings = 0;  // asked again, should the store not answer
+    const auto* placement = view_.placement(stream);
+    if (placement != nullptr && placement->origin == origin) release(*placement);
+  }
+}
+
+void DirectStreams::sweep() {
+  if (!generation_.ready() || generation_.settling()) return;
+  const MonotonicTime now = context_.clock.now();
+  for (auto& [origin, of] : origins_) {
+    if (of.direct == 0 || now - of.heard < kDetachedKept) continue;
+    of.heard = now;  // asked again, should the store not answer
+    release_all(origin, nullptr);
+  }
+}
+
+// --------------------------------------------------------------------------------------- verbs
+
+void DirectStreams::adopt(const OriginId& origin, const StreamKey& stream) {
+  const auto* record = view_.origin(origin);
+  context_.store.adopt({stream, origin, record->incarnation}, view_.caller(),
+                       [this, origin, stream](store::Reply<store::Changed> reply) {
+                         if (Watch* watch = find(origin, stream)) watch->asked = false;
+                         if (const auto* error = std::get_if<store::StoreError>(&reply)) {
+                           count_adoption("error");
+                           return generation_.note(*error);
+                         }
+                         const auto& changed = std::get<store::Changed>(reply);
+                         count_adoption(changed.changed ? "adopted" : "refused");
+                         view_.learn(stream, changed.placement);
+                       });
+}
+
+void DirectStreams::count_adoption(std::string_view result) {
+  context_.metrics
+      .counter("weir_controlplane_adoptions_total",
+               "Live streams that nobody placed and that were to be adopted, by result",
+               {{"result", std::string(result)}})
+      .add();
+}
+
+void DirectStreams::release(const model::Placement& placement) {
+  context_.store.release({placement.stream, placement.holder, placement.epoch}, view_.caller(),
+                         [this, stream = placement.stream](store::Reply<store::Changed> reply) {
+                           if (const auto* error = std::get_if<store::StoreError>(&reply)) {
+                             return generation_.note(*error);
+                           }
+                           view_.learn(stream, std::get<store::Changed>(reply).placement);
+                         });
+}
+
+void DirectStreams::release_all(const OriginId& origin, const IncarnationId* only) {
+  for (const StreamKey& stream : view_.streams_of(origin)) {
+    const model::Placement& placement = *view_.placement(stream);
+    if (!is_direct(placement)) continue;
+    if (only == nullptr || placement.incarnation == *only) release(placement);
+  }
+}
+
+// -------------------------------------------------------------------------------------- splits
+
+void DirectStreams::confirm_split(const OriginId& origin, const StreamKey& stream) {
+  context_.store.lookup(
+      stream, view_.caller(),
+      [this, origin, stream](store::Reply<std::optional<model::Placement>> reply) {
+        Watch* watch = find(origin, stream);
+        if (watch != nullptr) watch->asked = false;
+        if (const auto* error = std::get_if<store::StoreError>(&reply)) {
+          return generation_.note(*error);
+        }
+        const auto& placement = std::get<std::optional<model::Placement>>(reply);
+        const bool confirmed = watch != nullptr && placement &&
+                               placement->epoch == watch->against && placement->origin != origin;
+        if (confirmed) return begin_split(origin, *placement);
+        view_.learn(stream, placement);
+      });
+}
+
+void DirectStreams::begin_split(const OriginId& origin, const model::Placement& placement) {
+  if (!splits_[placement.stream].insert(origin).second) return;
+  const LiveStream* live = reported_.find(origin, placement.stream);
+  const bool tagged = live != nullptr && live->publisher == Publisher::kTagged;
+  events_.add("STREAM_SPLIT", Severity::kWarning, "streams/" + placement.stream.str(),
+              fmt::format("live on {} while placed on {}: {}", origin.str(), placement.origin.str(),
+                          tagged ? "a publisher of an earlier epoch, which its agent cannot drop"
+                                 : "somebody publishes there past the forwarders"),
+              {{"origin", placement.origin.str()},
+               {"split_origin", origin.str()},
+               {"epoch", format_as(placement.epoch)},
+               {"tagged", tagged ? "true" : "false"}});
+}
+
+void DirectStreams::end_split(const OriginId& origin, const StreamKey& stream) {
+  const auto found = splits_.find(stream);
+  if (found == splits_.end() || found->second.erase(origin) == 0) return;
+  if (found->second.empty()) splits_.erase(found);
+  events_.add("STREAM_SPLIT_ENDED", Severity::kInfo, "streams/" + stream.str(),
+              fmt::format("no longer live on {} beside its placement", origin.str()),
+              {{"split_origin", origin.str()}});
+}
+
+bool DirectStreams::is_split(const OriginId& origin, const StreamKey& stream) const {
+  const auto found = splits_.find(stream);
+  return found != splits_.end() && found->second.contains(origin);
+}
+
+std::vector<OriginId> DirectStreams::split_at(const StreamKey& stream) const {
+  const auto found = splits_.find(stream);
+  if (found == splits_.end()) return {};
+  return {found->second.begin(), found->second.end()};
+}
+
+}  // namespace weir::core
