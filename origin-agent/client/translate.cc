@@ -123,6 +123,7 @@ void fill(const Report& report, pb::OriginServiceAttachRequest* request) {
     for (const ReportedStream& stream : origin.streams) fill(stream, added->add_streams());
     added->set_streams_complete(origin.streams_complete);
     for (const std::string& ended : origin.ended_streams) added->add_ended_streams(ended);
+    added->set_stream_readings(origin.stream_readings);
   }
 }
 

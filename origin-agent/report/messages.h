@@ -116,6 +116,7 @@ struct OriginReport {
   std::vector<ReportedStream> streams;
   bool streams_complete = false;
   std::vector<std::string> ended_streams;
+  std::uint64_t stream_readings = 0;  ///< complete readings of the streams so far
 };
 
 struct Report {

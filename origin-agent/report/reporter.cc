@@ -158,6 +158,7 @@ void Reporter::streams_read(std::size_t origin, std::vector<ReportedStream> stre
   OriginState& s = state(origin);
   s.streams.update(std::move(streams));
   s.streams_known = true;
+  ++s.stream_readings;
 }
 
 void Reporter::load_read(std::size_t origin, const LoadSample& load) {
@@ -379,9 +380,10 @@ void Reporter::send_report(MonotonicTime now) {
   Report report{++sequence_, now - last_report_, {}};
   for (auto& [number, s] : states_) {
     if (!s.accepted || !s.load_known) continue;
-    OriginReport entry{s.spec->id, s.incarnation, s.load, {}, false, {}};
+    OriginReport entry{s.spec->id, s.incarnation, s.load, {}, false, {}, 0};
     if (s.streams_known) {
       s.streams.fill(entry, snapshot || s.snapshot_due);
+      entry.stream_readings = s.stream_readings;
       s.snapshot_due = false;
     }
     report.origins.push_back(std::move(entry));

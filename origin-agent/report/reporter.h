@@ -133,6 +133,7 @@ class Reporter {
     Duration offer_delay{};
     StreamTable streams;
     bool streams_known = false;
+    std::uint64_t stream_readings = 0;
     LoadSample load;
     bool load_known = false;
   };

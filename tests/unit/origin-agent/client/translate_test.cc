@@ -75,6 +75,7 @@ TEST(TranslateTest, AReportCarriesLoadAndChanges) {
   OriginReport origin{OriginId("o1"), IncarnationId("i1"), {}, {}, false, {"v/a/gone"}};
   origin.load.cpu_utilization = 0.25;
   origin.load.probe_time = 3ms;
+  origin.stream_readings = 12;
   report.origins.push_back(origin);
   const auto out = to_proto(report).report();
   EXPECT_EQ(out.sequence(), 9U);
@@ -84,6 +85,7 @@ TEST(TranslateTest, AReportCarriesLoadAndChanges) {
   EXPECT_LT(out.origins(0).load().mem_utilization(), 0) << "unknown stays unknown";
   EXPECT_EQ(out.origins(0).load().probe_time().nanos(), 3'000'000);
   EXPECT_EQ(out.origins(0).ended_streams(0), "v/a/gone");
+  EXPECT_EQ(out.origins(0).stream_readings(), 12U);
 }
 
 TEST(TranslateTest, AVerdictNamesReasonAndAge) {

@@ -174,10 +174,12 @@ TEST_F(ReporterTest, TheFirstReportAndEachSnapshotAreCompleteAndOthersAreChanges
   EXPECT_EQ(complete[0], 1U);
   const auto reports = sent<Report>();
   EXPECT_THAT(reports[2].origins[0].streams, IsEmpty());
+  EXPECT_EQ(reports[2].origins[0].stream_readings, 1U) << "all of one reading";
   reporter_->streams_read(0, {});
   sent_.clear();
   pass(1s);
   EXPECT_THAT(sent<Report>().at(0).origins[0].ended_streams, ElementsAre("v/a/s"));
+  EXPECT_EQ(sent<Report>().at(0).origins[0].stream_readings, 2U);
 }
 
 TEST_F(ReporterTest, ReplicaSilentForSevenHundredMillisecondsIsLeftForTheNext) {
