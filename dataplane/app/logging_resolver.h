@@ -24,8 +24,9 @@ class LoggingResolver final : public routing::RouteResolver {
   void acquire(routing::AcquireRequest request,
                Callback<void(routing::AcquireAnswer)> answer) override;
   std::unique_ptr<routing::Subscription> watch(
-      const StreamKey& stream, Callback<void(const routing::RouteUpdate&)> on_update) override {
-    return inner_.watch(stream, std::move(on_update));
+      const StreamKey& stream, routing::Intent intent,
+      Callback<void(const routing::RouteUpdate&)> on_update) override {
+    return inner_.watch(stream, intent, std::move(on_update));
   }
   void report_dial(const IncarnationId& incarnation, routing::ContactOutcome outcome,
                    Duration dial_time) override;

@@ -74,7 +74,7 @@ void StreamSession::change_state(routing::SessionInfo::State state) {
 
 void StreamSession::watch() {
   subscription_ = context_.resolver.watch(
-      info_.stream, [this, guard = guard()](const routing::RouteUpdate& update) {
+      info_.stream, info_.intent, [this, guard = guard()](const routing::RouteUpdate& update) {
         if (guard.expired()) return;
         update_ = std::make_unique<routing::RouteUpdate>(update);
         wake_now();

@@ -106,7 +106,9 @@ class RouteResolver {
   virtual void acquire(AcquireRequest request, Callback<void(AcquireAnswer)> answer) = 0;
   /// Present route, then each change of it with a higher epoch or revision, until dropped. A stream
   /// that is known is answered from the cache, without an RPC.
-  virtual std::unique_ptr<Subscription> watch(const StreamKey& stream,
+  /// A player waits for it; a publisher only keeps an eye on its own stream, and is told where that
+  /// is by acquire().
+  virtual std::unique_ptr<Subscription> watch(const StreamKey& stream, Intent intent,
                                               Callback<void(const RouteUpdate&)> on_update) = 0;
   /// A live publisher learns that its placement is gone: asks for it back (design 4, claim) happens
   /// inside the resolver; the session only hears close_session() when that is refused.

@@ -194,12 +194,12 @@ void WorkerResolver::forget_idle(MonotonicTime now) {
   stats_.streams.store(streams_.size(), std::memory_order_relaxed);
 }
 
-std::unique_ptr<Subscription> WorkerResolver::watch(const StreamKey& stream,
+std::unique_ptr<Subscription> WorkerResolver::watch(const StreamKey& stream, Intent intent,
                                                     Callback<void(const RouteUpdate&)> on_update) {
   auto watch = std::make_shared<Watch>();
   watch->stream = stream;
   watch->on_update = std::move(on_update);
-  need(stream, true).watches.push_back(watch);
+  need(stream, intent == Intent::kPlay).watches.push_back(watch);
   if (routes_.find(stream) != nullptr) {
     stats_.watches_known.fetch_add(1, std::memory_order_relaxed);
     executor_.post([this, watch] { deliver_present(watch); });

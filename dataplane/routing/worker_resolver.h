@@ -44,7 +44,7 @@ class WorkerResolver final : public RouteResolver, private WorkerEvents {
   void session_changed(const SessionInfo& info) override;
   void session_ended(const SessionId& id, std::string reason) override;
   void acquire(AcquireRequest request, Callback<void(AcquireAnswer)> answer) override;
-  std::unique_ptr<Subscription> watch(const StreamKey& stream,
+  std::unique_ptr<Subscription> watch(const StreamKey& stream, Intent intent,
                                       Callback<void(const RouteUpdate&)> on_update) override;
   void report_dial(const IncarnationId& incarnation, ContactOutcome outcome,
                    Duration dial_time) override;

@@ -62,7 +62,7 @@ void FakeRouteResolver::acquire(AcquireRequest request, Callback<void(AcquireAns
 }
 
 std::unique_ptr<routing::Subscription> FakeRouteResolver::watch(
-    const StreamKey& stream, Callback<void(const RouteUpdate&)> on_update) {
+    const StreamKey& stream, routing::Intent, Callback<void(const RouteUpdate&)> on_update) {
   auto watcher = std::make_shared<Watcher>();
   watcher->stream = stream;
   watcher->on_update = std::move(on_update);

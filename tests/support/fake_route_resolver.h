@@ -44,7 +44,8 @@ class FakeRouteResolver final : public routing::RouteResolver {
   void acquire(routing::AcquireRequest request,
                Callback<void(routing::AcquireAnswer)> answer) override;
   std::unique_ptr<routing::Subscription> watch(
-      const StreamKey& stream, Callback<void(const routing::RouteUpdate&)> on_update) override;
+      const StreamKey& stream, routing::Intent intent,
+      Callback<void(const routing::RouteUpdate&)> on_update) override;
   void report_dial(const IncarnationId& incarnation, routing::ContactOutcome outcome,
                    Duration dial_time) override;
   void note_bytes_from(const IncarnationId& incarnation) override;

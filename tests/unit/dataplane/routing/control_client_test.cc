@@ -23,7 +23,7 @@ class TwoReplicasTest : public ResolverTest {
 TEST_F(ControlClientTest, TheHelloIsCompleteAtEachAttach) {
   FakeSession publisher;
   resolver.session_started(info("s1"), publisher);
-  auto watch = resolver.watch(key("live/b"), [](const RouteUpdate&) {});
+  auto watch = resolver.watch(key("live/b"), Intent::kPlay, [](const RouteUpdate&) {});
   executor.run_ready();
   attach();
   ASSERT_EQ(link.hellos.size(), 1U);
@@ -193,8 +193,8 @@ TEST_F(ControlClientTest, AnAcquiredRouteReachesThePlayersOfThisForwarderWithout
   FakeSession session;
   resolver.session_started(info("s1"), session);
   int updates = 0;
-  auto watch =
-      resolver.watch(key(), [&](const RouteUpdate& update) { updates += update.route ? 1 : 0; });
+  auto watch = resolver.watch(key(), Intent::kPlay,
+                              [&](const RouteUpdate& update) { updates += update.route ? 1 : 0; });
   acquire("s1");
   link.answer(Acquired{route({1, 4}, {1, 9}), false});
   executor.run_ready();

@@ -237,7 +237,7 @@ TEST_F(StreamedAcquireTest, APlayerThatJoinsAPublisherDoesNotWaitForTheBulk) {
   attach_to_one_that_takes_acquires();
   start_publisher("s1");
   const std::size_t before = link.all<InterestChange>().size();
-  const auto watch = resolver.watch(key(), [](const RouteUpdate&) {});
+  const auto watch = resolver.watch(key(), Intent::kPlay, [](const RouteUpdate&) {});
   executor.run_ready();
   EXPECT_EQ(link.all<InterestChange>().size(), before + 1);
 }
@@ -253,12 +253,30 @@ TEST_F(StreamedAcquireTest, LetsWhatNobodyWaitsForWaitALittle) {
   EXPECT_EQ(link.all<SessionChanges>().size(), before + 1);
 }
 
+TEST_F(StreamedAcquireTest, APublisherThatWatchesItsOwnStreamSendsItsAcquireAlone) {
+  attach_to_one_that_takes_acquires();
+  start_publisher("s0");
+  acquire("s0");
+  executor.advance(kBulkWithin);
+  const std::size_t changes = link.all<SessionChanges>().size();
+  const std::size_t interests = link.all<InterestChange>().size();
+  const std::size_t acquires = link.all<AcquireBatch>().size();
+  start_publisher("s1");
+  const auto watch = resolver.watch(key(), Intent::kPublish, [](const RouteUpdate&) {});
+  acquire("s1");
+  EXPECT_EQ(link.all<AcquireBatch>().size(), acquires + 1);
+  EXPECT_EQ(link.all<SessionChanges>().size(), changes);
+  EXPECT_EQ(link.all<InterestChange>().size(), interests);
+  executor.advance(kBulkWithin);
+  EXPECT_EQ(link.all<SessionChanges>().size(), changes + 1);
+}
+
 TEST_F(StreamedAcquireTest, APlayerThatWaitsForItsRouteDoesNotWaitBehindAcquires) {
   attach_to_one_that_takes_acquires();
   start_publisher("s1");
   acquire("s1");
   const std::size_t before = link.all<InterestChange>().size();
-  const auto watch = resolver.watch(key("live/other"), [](const RouteUpdate&) {});
+  const auto watch = resolver.watch(key("live/other"), Intent::kPlay, [](const RouteUpdate&) {});
   executor.run_ready();
   EXPECT_EQ(link.all<InterestChange>().size(), before + 1);
 }
@@ -267,8 +285,8 @@ TEST_F(StreamedAcquireTest, SeveralRoutesInOneMessageAreEachLearnt) {
   attach_to_one_that_takes_acquires();
   std::vector<RouteUpdate> seen;
   const auto keep = [&](const RouteUpdate& update) { seen.push_back(update); };
-  const auto a = resolver.watch(key("live/a"), keep);
-  const auto b = resolver.watch(key("live/b"), keep);
+  const auto a = resolver.watch(key("live/a"), Intent::kPlay, keep);
+  const auto b = resolver.watch(key("live/b"), Intent::kPlay, keep);
   executor.run_ready();
   RouteUpdates message;
   message.updates.push_back(RouteUpdate{key("live/a"), route({1, 4}, {1, 9}), {1, 9}});

@@ -17,7 +17,7 @@ class WorkerResolverTest : public ResolverTest {
     std::optional<RouteUpdate> last;
   };
   std::unique_ptr<Subscription> watch(Seen& seen, const char* stream = "live/a") {
-    return resolver.watch(key(stream), [&seen](const RouteUpdate& update) {
+    return resolver.watch(key(stream), Intent::kPlay, [&seen](const RouteUpdate& update) {
       ++seen.updates;
       seen.last = update;
     });
@@ -92,10 +92,11 @@ TEST_F(WorkerResolverTest, ASubscriptionMayBeDroppedFromItsOwnCallback) {
   attach();
   int updates = 0;
   std::unique_ptr<Subscription> self;
-  self = resolver.watch(key(), [&, guard = std::string(64, 'x')](const RouteUpdate&) {
-    self.reset();
-    updates += guard.size() == 64 ? 1 : 0;  // the callable outlives its own dropping
-  });
+  self =
+      resolver.watch(key(), Intent::kPlay, [&, guard = std::string(64, 'x')](const RouteUpdate&) {
+        self.reset();
+        updates += guard.size() == 64 ? 1 : 0;  // the callable outlives its own dropping
+      });
   executor.run_ready();
   push(route({1, 4}, {1, 9}), {1, 9});
   EXPECT_EQ(updates, 1);
@@ -126,7 +127,10 @@ TEST_F(WorkerResolverTest, InterestEndsOnlyAfterALinger) {
 TEST_F(WorkerResolverTest, IdleStreamsAreBounded) {
   attach();
   for (std::size_t i = 0; i <= kIdleStreamsMax; ++i)
-    resolver.watch(key(("live/s" + std::to_string(i)).c_str()), [](const RouteUpdate&) {}).reset();
+    resolver
+        .watch(key(("live/s" + std::to_string(i)).c_str()), Intent::kPlay,
+               [](const RouteUpdate&) {})
+        .reset();
   executor.run_ready();
   EXPECT_LE(resolver.stats().streams.load(), kIdleStreamsMax);
   EXPECT_LE(client.interest_count(), kIdleStreamsMax);
