@@ -63,7 +63,9 @@ void DirectStreams::on_origin(const ClusterView::OriginChange& change) {
   const bool another = !change.before || change.before->incarnation != now.incarnation;
   if (now.dead && (another || !change.before->dead)) {
     // Its players must not be sent to a dead process; forwarders' publishers may have the name.
-    return release_all(change.origin, &now.incarnation);
+    release_all(change.origin, &now.incarnation);
+    // What it had is over; what it has after a wrong verdict is reported anew.
+    return reported_.clear(change.origin);
   }
   if (!another) return;
   // Adopted from the process before: its successor lists it, or it goes.

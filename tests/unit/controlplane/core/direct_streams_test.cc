@@ -464,8 +464,8 @@ TEST_F(DirectStreamsTest, ASplitEndsWithTheProcessThatCarriedIt) {
   report(b, {live("live/a")});
   ASSERT_FALSE(split_at("live/a").empty());
   h.tell(agent, OriginVerdict{OriginId(b), h.incarnation(b), VerdictReason::kProcessGone, 1ms});
-  h.tell(agent, srs(b, b == "o1" ? "127.0.0.1:1936" : "127.0.0.1:1937", "pid9"));
   EXPECT_TRUE(split_at("live/a").empty());
+  EXPECT_EQ(events("STREAM_SPLIT_ENDED"), 1);
 }
 
 // ---------------------------------------------------------------------------------------- epochs
