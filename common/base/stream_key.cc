@@ -92,9 +92,9 @@ void append(PathAndQuery& out, std::string_view text) {
   std::string_view path = text.substr(0, mark);
   while (!path.empty()) {
     const std::size_t end = std::min(path.find('/'), path.size());
-    const std::string_view element = path.substr(0, end);
+    const std::string element = without_blanks(path.substr(0, end));
     if (!element.empty() && element != kDefaultInstance)
-      out.elements.push_back(percent_decode(without_blanks(element)));
+      out.elements.push_back(percent_decode(element));
     path.remove_prefix(std::min(end + 1, path.size()));
   }
   if (mark + 1 >= text.size()) return;

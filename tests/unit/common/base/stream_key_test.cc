@@ -168,6 +168,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "__defaultVhost__/live/100%zz%4"},
         RtmpCase{"space", "rtmp://h/live", "live", "my%20show", "__defaultVhost__/live/my show"},
         RtmpCase{"UTF-8", "rtmp://h/live", "live", "%C3%BCbung", "__defaultVhost__/live/übung"},
+        RtmpCase{"an element of blanks is none", "rtmp://h/live", "live", " /x", kX},
         RtmpCase{"blanks of a copied name", "rtmp://h/live", "live", " my x ",
                  "__defaultVhost__/live/myx"}));
 
