@@ -153,11 +153,13 @@ void ProbeHandle::State::connect(std::vector<tcp::endpoint> endpoints, std::size
 }
 
 void ProbeHandle::State::exchange() {
-  error_code gone;
-  const tcp::endpoint here = socket.local_endpoint(gone);
-  const tcp::endpoint there = socket.remote_endpoint(gone);
-  if (gone) return finish(outcome_of(gone), fmt::format("connect: {}", gone.message()));
-  prefix = client_address_prefix(client_address, text_of(here), text_of(there));
+  if (client_address != ClientAddressMode::kNone) {
+    error_code gone;
+    const tcp::endpoint here = socket.local_endpoint(gone);
+    const tcp::endpoint there = socket.remote_endpoint(gone);
+    if (gone) return finish(outcome_of(gone), fmt::format("connect: {}", gone.message()));
+    prefix = client_address_prefix(client_address, text_of(here), text_of(there));
+  }
   const std::array<boost::asio::const_buffer, 2> opening{boost::asio::buffer(prefix),
                                                          boost::asio::buffer(sent)};
   boost::asio::async_write(socket, opening,

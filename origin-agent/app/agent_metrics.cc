@@ -23,8 +23,9 @@ AgentMetrics::AgentMetrics(metrics::Registry& registry)
     : registry_(registry),
       attached_(registry.gauge("weir_agent_attached", "Attach streams, by kind of peer.",
                                {{"peer", "controlplane"}})),
-      attaches_(registry.counter("weir_agent_attaches_total",
-                                 "Report streams that a replica welcomed.")) {
+      attaches_(
+          registry.counter("weir_agent_attaches_total", "Report streams that a replica welcomed.")),
+      watched_(registry.gauge("weir_agent_origins", "Origins that are watched.")) {
   for (const auto outcome : {RegistrationOutcome::kAdded, RegistrationOutcome::kChanged,
                              RegistrationOutcome::kKnown, RegistrationOutcome::kRefused}) {
     registrations_[outcome] = &registry.counter(
@@ -50,11 +51,14 @@ void AgentMetrics::add_origin(std::size_t origin, const OriginId& id) {
                        labels),
       verdicts("PROCESS_GONE"),
       verdicts("PROBES_FAILED")};
+  watched_.set(static_cast<double>(origins_.size()));
 }
 
 void AgentMetrics::remove_origin(std::size_t origin) {
   const auto gone = origins_.extract(origin);
-  if (!gone.empty()) registry_.remove("origin", gone.mapped().id);
+  if (gone.empty()) return;
+  registry_.remove("origin", gone.mapped().id);
+  watched_.set(static_cast<double>(origins_.size()));
 }
 
 void AgentMetrics::attached(bool attached) {

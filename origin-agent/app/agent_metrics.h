@@ -44,6 +44,7 @@ class AgentMetrics {
   metrics::Registry& registry_;
   metrics::Gauge& attached_;
   metrics::Counter& attaches_;
+  metrics::Gauge& watched_;
   std::map<RegistrationOutcome, metrics::Counter*> registrations_;
   std::map<std::size_t, OriginMetrics> origins_;
 };
