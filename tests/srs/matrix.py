@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from real_srs import RealSrs  # noqa: E402
 from weir_of_srs import WeirOfSrs  # noqa: E402
 from harness import watched  # noqa: E402
-from harness.processes import BIN, Process, free_port, wait_for  # noqa: E402
+from harness.processes import BIN, Process, free_port, wait_for, wait_listening  # noqa: E402
 
 SRS = os.environ.get('SRS', '')
 EDGE = os.environ.get('SRS_EDGE') or SRS
@@ -275,6 +275,7 @@ def origin_frozen(w):
 @check
 def agent_killed(w):
     tool = w.publish('kept')
+    w.owner('kept')
     before = w.placements()['kept'], {s.name: w.incarnation_of(s) for s in list(w.srs.values())[:3]}
     w.agent.kill()
     began = time.monotonic()
@@ -329,7 +330,7 @@ def mistakes_are_told(w):
         '--srs-register', register, '--admin', f'127.0.0.1:{free_port()}',
         '--state-dir', w.dir / 'remote-agent'], w.dir)
     w.extra.append(agent)
-    agent.wait_ready()
+    wait_listening(register)
     near = RealSrs(Path(SRS), w.dir, 'near')
     w.extra.append(near)
     near.as_origin(register, listen=f'127.0.0.1:{near.port}').start()

@@ -41,6 +41,16 @@ def wait_for(condition, seconds, what, poll=0.02):
         time.sleep(poll)
 
 
+def wait_listening(address, seconds=5):
+    """Until somebody listens on address:port."""
+    host, port = address.rsplit(':', 1)
+
+    def listens():
+        with socket.socket() as probe:
+            return probe.connect_ex((host, int(port))) == 0
+    wait_for(listens, seconds, f'somebody listens on {address}')
+
+
 def process_start_time(pid):
     """Field 22 of /proc/PID/stat, None when there is no such process."""
     try:

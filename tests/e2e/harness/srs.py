@@ -25,7 +25,8 @@ class SrsOrigin:
 
     def order(self):
         return {'add': self.name, 'rtmp': self.rtmp_port, 'api': self.api_port,
-                'server': self.server, 'register': self.fleet.register, **self.options}
+                'server': self.server, 'register': self.fleet.register, 'ip': '127.0.0.1',
+                **self.options}
 
     def start(self):
         """A new life: another `service`, the same `server`."""

@@ -84,8 +84,7 @@ bool ScriptedSrs::start(std::string& why) {
   for (const std::string& vhost : options_.vhosts) state_.configure_vhost(vhost);
   accept_rtmp();
   accept_api();
-  if (!options_.heartbeat_host.empty())
-    heartbeat_after(options_.first_ms > 0 ? options_.first_ms : options_.interval_ms);
+  if (!options_.heartbeat_host.empty()) heartbeat_after(options_.first_ms);
   return true;
 }
 

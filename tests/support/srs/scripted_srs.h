@@ -44,7 +44,7 @@ struct ScriptedSrsOptions {
   std::uint16_t heartbeat_port = 0;
   std::string heartbeat_path;
   std::uint32_t interval_ms = 9000;
-  std::uint32_t first_ms = 0;  ///< until the first one; 0 = the interval, as SRS
+  std::uint32_t first_ms = 0;  ///< until the first one: SRS sends it as it starts
   std::string device_id;
   std::string ip = "192.0.2.2";
   bool ports_on = true;
