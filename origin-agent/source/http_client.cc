@@ -45,15 +45,27 @@ std::string base64(std::string_view bytes) {
 
 }  // namespace
 
-/// Pending operations hold it. Each connection has a number: completions of one that was closed
-/// find another and do nothing.
+/// One connection and what its pending operations read and write. They hold it: one that had its
+/// bytes already when the connection was given up still goes through parser and buffer.
+struct HttpClient::Wire {
+  explicit Wire(boost::asio::io_context& io) : socket(io) {}
+
+  tcp::socket socket;
+  boost::beast::flat_buffer buffer;
+  http::request<http::empty_body> request;
+  std::optional<http::response_parser<http::string_body>> parser;
+};
+
+/// Pending operations hold it. Completions of a connection that was closed find another one and do
+/// nothing.
 struct HttpClient::State : std::enable_shared_from_this<HttpClient::State> {
-  State(boost::asio::io_context& io, HttpUrl url, Secret secret)
-      : server(std::move(url)),
+  State(boost::asio::io_context& context, HttpUrl url, Secret secret)
+      : io(context),
+        server(std::move(url)),
         credentials(std::move(secret)),
-        socket(io),
-        resolver(io),
-        deadline(io) {}
+        wire(std::make_shared<Wire>(context)),
+        resolver(context),
+        deadline(context) {}
 
   void start(Method method, const std::string& target, Duration timeout);
   void connect();
@@ -67,22 +79,20 @@ struct HttpClient::State : std::enable_shared_from_this<HttpClient::State> {
   /// Wraps a completion of the present connection.
   template <class Function>
   auto of_this_connection(Function function) {
-    return [self = shared_from_this(), number = connection, function = std::move(function)](
+    return [self = shared_from_this(), mine = wire, function = std::move(function)](
                const error_code& error, auto&&... rest) mutable {
-      if (number == self->connection && self->done) function(error, rest...);
+      if (mine == self->wire && self->done) function(error, rest...);
     };
   }
 
+  boost::asio::io_context& io;
   const HttpUrl server;
   const Secret credentials;
-  tcp::socket socket;
+  std::shared_ptr<Wire> wire;
   tcp::resolver resolver;
   boost::asio::steady_timer deadline;
-  boost::beast::flat_buffer buffer;
   http::request<http::empty_body> request;
-  std::optional<http::response_parser<http::string_body>> parser;
   Callback<void(Result<std::string>)> done;
-  std::uint64_t connection = 0;
   bool connected = false;
   bool reused = false;  ///< the connection served a request before this one
 };
@@ -130,17 +140,19 @@ void HttpClient::State::connect() {
 
 void HttpClient::State::connect_to(const tcp::resolver::results_type& found) {
   boost::asio::async_connect(
-      socket, found, of_this_connection([this](const error_code& error, const tcp::endpoint&) {
+      wire->socket, found,
+      of_this_connection([this](const error_code& error, const tcp::endpoint&) {
         if (error) return broken(error, "cannot connect");
         connected = true;
         error_code ignored;
-        socket.set_option(tcp::no_delay(true), ignored);
+        wire->socket.set_option(tcp::no_delay(true), ignored);
         exchange();
       }));
 }
 
 void HttpClient::State::exchange() {
-  http::async_write(socket, request,
+  wire->request = request;
+  http::async_write(wire->socket, wire->request,
                     of_this_connection([this](const error_code& error, std::size_t) {
                       if (error) return broken(error, "cannot send");
                       read();
@@ -148,10 +160,10 @@ void HttpClient::State::exchange() {
 }
 
 void HttpClient::State::read() {
-  parser.emplace();
-  parser->body_limit(kHttpBodyBytesMax);
-  parser->header_limit(kHttpHeaderBytesMax);
-  http::async_read(socket, buffer, *parser,
+  auto& parser = wire->parser.emplace();
+  parser.body_limit(kHttpBodyBytesMax);
+  parser.header_limit(kHttpHeaderBytesMax);
+  http::async_read(wire->socket, wire->buffer, parser,
                    of_this_connection([this](const error_code& error, std::size_t) {
                      if (error == http::error::body_limit) {
                        close();
@@ -164,10 +176,11 @@ void HttpClient::State::read() {
 }
 
 void HttpClient::State::answered() {
-  auto& response = parser->get();
+  const std::shared_ptr<Wire> mine = wire;  // close() begins another
+  auto& response = mine->parser->get();
   // What it says about keeping the connection is no guide: SRS writes `Connection: Close` and goes
   // on reading. A body without a length, however, has ended with the connection.
-  if (parser->need_eof() || buffer.size() > 0) close();
+  if (mine->parser->need_eof() || mine->buffer.size() > 0) close();
   if (response.result() == http::status::ok) return finish(std::move(response.body()));
   const unsigned status = response.result_int();
   close();
@@ -177,7 +190,7 @@ void HttpClient::State::answered() {
 
 void HttpClient::State::broken(const error_code& error, std::string what) {
   // The server closed the kept connection between two requests: nothing of this one was answered.
-  const bool nothing_came = !parser || !parser->got_some();
+  const bool nothing_came = !wire->parser || !wire->parser->got_some();
   const bool again = reused && nothing_came && request.method() == http::verb::get;
   close();
   if (again) {
@@ -191,19 +204,17 @@ void HttpClient::State::broken(const error_code& error, std::string what) {
 
 void HttpClient::State::finish(Result<std::string> result) {
   deadline.cancel();
-  parser.reset();
+  wire->parser.reset();
   auto callback = std::exchange(done, {});
   if (callback) callback(std::move(result));
 }
 
 void HttpClient::State::close() {
-  ++connection;
   connected = false;
   error_code ignored;
-  socket.close(ignored);
+  wire->socket.close(ignored);
   resolver.cancel();
-  buffer.clear();
-  buffer.shrink_to_fit();
+  wire = std::make_shared<Wire>(io);
 }
 
 HttpClient::HttpClient(boost::asio::io_context& io, HttpUrl server, Secret credentials)

@@ -39,6 +39,7 @@ class HttpClient {
   void close();
 
  private:
+  struct Wire;
   struct State;
   std::shared_ptr<State> state_;
 };

@@ -40,9 +40,16 @@ struct WatchState : std::enable_shared_from_this<WatchState> {
       return poll(kPollInterval);
     }
     if (!same) return poll(std::chrono::milliseconds(0));
+    wait();
+  }
+
+  void wait() {
     descriptor.async_wait(boost::asio::posix::descriptor_base::wait_read,
                           [self = shared_from_this()](const boost::system::error_code& error) {
                             if (error || !self->gone) return;
+                            // Readiness may be another's: of a socket closed in the same turn of
+                            // the event loop, whose place there the pidfd took.
+                            if (is_running(self->process)) return self->wait();
                             std::exchange(self->gone, {})();
                           });
   }

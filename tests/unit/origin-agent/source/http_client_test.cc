@@ -79,6 +79,25 @@ TEST_F(HttpClientTest, ASilentServerIsGivenUpAndTheNextRequestHasANewConnection)
   EXPECT_EQ(server_.connections, 2);
 }
 
+TEST_F(HttpClientTest, ARequestMayBeGivenUpAtEveryPointAndTheNextIsAnswered) {
+  for (int steps = 0; steps < 40; ++steps) {
+    HttpClient client(io_, server_.url());
+    client.request(Method::kGet, "/given-up", 5s,
+                   [&](const Result<std::string>&) { EXPECT_GT(steps, 4); });
+    io_.restart();
+    for (int i = 0; i < steps && client.is_busy(); ++i) io_.poll_one();
+    client.close();
+    std::optional<std::string> answer;
+    client.request(Method::kGet, "/next", 5s, [&](const Result<std::string>& next) {
+      if (next) answer = *next;
+      io_.stop();
+    });
+    io_.restart();
+    io_.run_for(10s);
+    EXPECT_EQ(answer, "answer to GET /next") << "after " << steps << " steps";
+  }
+}
+
 TEST_F(HttpClientTest, NothingListeningIsAnErrorOfTheOrigin) {
   server_.stop();
   const auto answer = ask("/a");
