@@ -71,7 +71,7 @@ TRANSCODE = '''    transcode {{
             enabled on;
             vcodec  copy;
             acodec  copy;
-            output  rtmp://127.0.0.1:[port]/[app]/[stream]_[engine];
+            output  rtmp://127.0.0.1:{port}/[app]/[stream]_[engine];
         }}
     }}'''
 
@@ -90,7 +90,7 @@ class RealSrs:
     def as_origin(self, register, interval=2, max_connections=1000, listen=None, hooks=False,
                   transcode=None, ports='on'):
         parts = [HOOKS.format(register=register)] if hooks else []
-        parts += [TRANSCODE.format(ffmpeg=transcode)] if transcode else []
+        parts += [TRANSCODE.format(ffmpeg=transcode, port=self.port)] if transcode else []
         self.configure(ORIGIN.format(listen=listen or self.port, api=self.api_port, vhost='\n'.join(parts),
                                      register=register, interval=interval, ports=ports,
                                      max_connections=max_connections))

@@ -1,4 +1,5 @@
 """Weir on loopback whose origins are real SRS processes that register themselves."""
+import signal
 import time
 
 from real_srs import RealSrs  # also puts the end-to-end harness on the path
@@ -46,7 +47,10 @@ class WeirOfSrs(Cluster):
 
     def __exit__(self, *failure):
         self.end_tools()
-        self.extra += [srs for srs in self.srs.values()]
+        for srs in self.srs.values():  # politely each takes seconds, and there may be hundreds
+            if srs.process is not None:
+                srs.process.signal(signal.SIGKILL)
+        self.extra += list(self.srs.values())
         return super().__exit__(*failure)
 
     def add(self, name, **options):
