@@ -199,6 +199,11 @@ Result<Registration> from_saved(const SavedRegistration& saved) {
       to->push_back(std::move(*address));
     }
   }
+  // Earlier versions took and saved any bytes.
+  for (const std::string* name : {&heartbeat.server, &heartbeat.service}) {
+    if (!srs::is_srs_name(*name))
+      return make_error(boost::system::errc::invalid_argument, "it names no SRS");
+  }
   if (heartbeat.rtmp.empty())
     return make_error(boost::system::errc::invalid_argument, "it names no RTMP listener");
   return out;

@@ -18,6 +18,8 @@ static_assert(kWriteQueueMax >= 3 * kOriginsMax);
 inline constexpr std::chrono::milliseconds kSaveDelay{50};
 /// Tag of a publisher; Weir's own are shorter, other publishers may write anything there.
 inline constexpr std::size_t kTagBytesMax = 512;
+/// Any other text that turns out not to be UTF-8.
+inline constexpr std::size_t kTextBytesMax = 2048;
 /// How long the end of the process waits for gRPC to let go of its streams.
 inline constexpr std::chrono::milliseconds kLinkShutdownTimeout{1000};
 

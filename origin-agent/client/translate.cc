@@ -24,6 +24,13 @@ Duration duration_of(const google::protobuf::Duration& value) {
   return std::chrono::nanoseconds(TimeUtil::DurationToNanoseconds(value));
 }
 
+/// Every text goes through here, whoever made it: protobuf refuses a whole message for one byte
+/// that is not UTF-8, and with it the stream that all origins of this agent are on.
+std::string plain(std::string text) {
+  if (is_utf8(text)) return text;
+  return to_utf8(text, kTextBytesMax);
+}
+
 pb::OriginKind to_proto(OriginKind kind) {
   switch (kind) {
     case OriginKind::kNginxRtmp:
@@ -51,8 +58,8 @@ pb::Protocol to_proto(EndpointProtocol protocol) {
 }
 
 void fill(const ReportedStream& stream, pb::ReportedStream* out) {
-  out->set_stream(stream.key);
-  // Whoever publishes at the origin chooses it; protobuf refuses a message with other bytes.
+  out->set_stream(plain(stream.key));
+  // Whoever publishes at the origin chooses it.
   out->set_tag(to_utf8(stream.tag, kTagBytesMax));
   out->set_ingress_bits_per_second(stream.ingress_bits_per_second);
   out->set_egress_bits_per_second(stream.egress_bits_per_second);
@@ -77,23 +84,24 @@ void fill(const LoadSample& load, pb::OriginLoad* out) {
 
 void fill(const OriginSeen& seen, pb::OriginSeen* out) {
   const OriginSpec& spec = *seen.spec;
-  out->set_origin(spec.id.str());
-  out->set_claimed_id(spec.claimed_id.str());
+  out->set_origin(plain(spec.id.str()));
+  out->set_claimed_id(plain(spec.claimed_id.str()));
   out->set_kind(to_proto(spec.kind));
   for (const OriginEndpoint& endpoint : spec.endpoints) {
     pb::Endpoint* added = out->add_endpoints();
     added->set_protocol(to_proto(endpoint.protocol));
-    added->set_address(endpoint.address);
+    added->set_address(plain(endpoint.address));
     added->set_client_address(rpc::to_proto(endpoint.client_address));
   }
-  out->set_zone(spec.zone);
-  out->mutable_labels()->insert(spec.labels.begin(), spec.labels.end());
+  out->set_zone(plain(spec.zone));
+  for (const auto& [name, value] : spec.labels)
+    (*out->mutable_labels())[plain(name)] = plain(value);
   out->mutable_capacity()->set_streams(spec.capacity.streams);
   out->mutable_capacity()->set_egress_bits_per_second(spec.capacity.egress_bits_per_second);
   out->mutable_capacity()->set_cores(spec.capacity.cores);
   out->mutable_capacity()->set_connections(spec.capacity.connections);
-  out->set_process(seen.process);
-  out->set_incarnation(seen.incarnation.str());
+  out->set_process(plain(seen.process));
+  out->set_incarnation(plain(seen.incarnation.str()));
   out->set_probe_answered(seen.probe_answered);
   for (const ReportedStream& stream : seen.streams) fill(stream, out->add_streams());
   out->set_streams_known(seen.streams_known);
@@ -101,10 +109,10 @@ void fill(const OriginSeen& seen, pb::OriginSeen* out) {
 
 void fill(const Hello& hello, pb::OriginServiceAttachRequest* request) {
   pb::AgentHello* out = request->mutable_hello();
-  out->set_agent(hello.agent.str());
-  out->set_instance(hello.instance);
-  out->set_version(hello.version);
-  out->mutable_host()->set_hostname(hello.host.hostname);
+  out->set_agent(plain(hello.agent.str()));
+  out->set_instance(plain(hello.instance));
+  out->set_version(plain(hello.version));
+  out->mutable_host()->set_hostname(plain(hello.host.hostname));
   out->mutable_host()->set_cores(hello.host.cores);
   out->mutable_host()->set_memory_bytes(hello.host.memory_bytes);
   for (const OriginSeen& seen : hello.origins) fill(seen, out->add_origins());
@@ -117,12 +125,12 @@ void fill(const Report& report, pb::OriginServiceAttachRequest* request) {
   set_duration(out->mutable_window(), report.window);
   for (const OriginReport& origin : report.origins) {
     pb::OriginReport* added = out->add_origins();
-    added->set_origin(origin.origin.str());
-    added->set_incarnation(origin.incarnation.str());
+    added->set_origin(plain(origin.origin.str()));
+    added->set_incarnation(plain(origin.incarnation.str()));
     fill(origin.load, added->mutable_load());
     for (const ReportedStream& stream : origin.streams) fill(stream, added->add_streams());
     added->set_streams_complete(origin.streams_complete);
-    for (const std::string& ended : origin.ended_streams) added->add_ended_streams(ended);
+    for (const std::string& ended : origin.ended_streams) added->add_ended_streams(plain(ended));
     added->set_stream_readings(origin.stream_readings);
   }
 }
@@ -133,8 +141,8 @@ void fill(const OriginSeen& seen, pb::OriginServiceAttachRequest* request) {
 
 void fill(const Verdict& verdict, pb::OriginServiceAttachRequest* request) {
   pb::OriginVerdict* out = request->mutable_verdict();
-  out->set_origin(verdict.origin.str());
-  out->set_incarnation(verdict.incarnation.str());
+  out->set_origin(plain(verdict.origin.str()));
+  out->set_incarnation(plain(verdict.incarnation.str()));
   out->set_reason(verdict.reason == VerdictReason::kProcessGone ? pb::VERDICT_REASON_PROCESS_GONE
                                                                 : pb::VERDICT_REASON_PROBES_FAILED);
   set_duration(out->mutable_evidence_age(), verdict.evidence_age);

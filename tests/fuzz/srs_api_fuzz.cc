@@ -9,6 +9,7 @@
 
 #include "common/base/contract.h"
 #include "common/base/stream_key.h"
+#include "common/base/utf8.h"
 #include "origin-agent/source/srs/api_answer.h"
 #include "origin-agent/source/srs/limits.h"
 #include "origin-agent/source/srs/publishers.h"
@@ -22,7 +23,12 @@ using namespace weir::agent::srs;
 class Origin {
  public:
   void answer(std::string_view text) {
-    if (const auto summaries = parse_summaries(text)) WEIR_ASSERT(summaries->used_cores >= 0);
+    if (const auto summaries = parse_summaries(text)) {
+      WEIR_ASSERT(summaries->used_cores >= 0);
+      for (const std::string* name :
+           {&summaries->life.server, &summaries->life.service, &summaries->version})
+        WEIR_ASSERT(name->size() <= kHeartbeatTextBytesMax && weir::is_utf8(*name));
+    }
     if (auto list = parse_vhosts(text)) {
       for (Vhost& vhost : list->vhosts) vhosts_.emplace(vhost.id, vhost.name);
     }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/base/contract.h"
+#include "common/base/utf8.h"
 #include "origin-agent/source/srs/heartbeat.h"
 #include "origin-agent/source/srs/limits.h"
 
@@ -27,9 +28,10 @@ void check(const std::vector<ListenAddress>& addresses) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto heartbeat = parse_heartbeat(text)) {
-    WEIR_ASSERT(!heartbeat->server.empty() && !heartbeat->service.empty());
-    WEIR_ASSERT(heartbeat->server.size() <= kHeartbeatTextBytesMax);
-    WEIR_ASSERT(heartbeat->service.size() <= kHeartbeatTextBytesMax);
+    for (const std::string* name : {&heartbeat->server, &heartbeat->service}) {
+      WEIR_ASSERT(!name->empty() && name->size() <= kHeartbeatTextBytesMax);
+      WEIR_ASSERT(weir::is_utf8(*name));
+    }
     WEIR_ASSERT(heartbeat->pid > 0 && !heartbeat->rtmp.empty());
     for (const auto* list :
          {&heartbeat->rtmp, &heartbeat->http, &heartbeat->api, &heartbeat->srt, &heartbeat->rtc})

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "origin-agent/source/srs/heartbeat.h"
 #include "origin-agent/source/srs/json_walk.h"
 #include "origin-agent/source/srs/limits.h"
 
@@ -62,6 +63,10 @@ Result<void> read(std::string_view what, std::string_view json, AnswerWalk& walk
   if (walk.life.server.empty())
     return unreadable(what,
                       "it names no `server`: what answers there is no SRS, or one before 4.0");
+  for (const std::string* name : {&walk.life.server, &walk.life.service}) {
+    if (!name->empty() && !is_srs_name(*name))
+      return unreadable(what, "its `server` or `service` is none: what answers there is no SRS");
+  }
   return {};
 }
 
@@ -76,7 +81,7 @@ class SummariesWalk final : public AnswerWalk {
     const std::string& key = path[2];
     if (path[1] == "self") {
       has_self = true;
-      if (key == "version") take_text(summaries.version, value);
+      if (key == "version" && is_srs_name(value.text)) take_text(summaries.version, value);
       if (key == "mem_kbyte") summaries.resident_bytes = value.as_count() * 1024;
       if (key == "cpu_percent" && value.kind == JsonScalar::Kind::kNumber && value.number >= 0)
         summaries.used_cores = value.number;

@@ -27,13 +27,6 @@ std::string_view brief(std::string_view text) {
   return text.substr(0, 64);
 }
 
-bool is_printable(std::string_view text) {
-  for (const unsigned char c : text) {
-    if (c <= ' ' || c == 0x7f) return false;
-  }
-  return true;
-}
-
 /// Of an address or a name; more would end up in other people's URLs.
 bool is_host(std::string_view text, bool bracketed) {
   return text.size() <= kHeartbeatTextBytesMax &&
@@ -120,8 +113,8 @@ Result<Heartbeat> HeartbeatWalk::take() {
       return invalid(fmt::format(
           "the heartbeat names no `{}`: it is of an SRS that does not tell who it is. {}", key,
           kConfigureInstead));
-    if (!is_printable(*text))
-      return invalid(fmt::format("`{}` contains a space or a control character", key));
+    if (!is_srs_name(*text))
+      return invalid(fmt::format("`{}` is not of letters, digits and signs of ASCII alone", key));
   }
   if (heartbeat_.pid == 0)
     return invalid(fmt::format("the heartbeat of SRS '{}' names no `pid`. {}",
@@ -129,7 +122,7 @@ Result<Heartbeat> HeartbeatWalk::take() {
   if (!has_ports_ || heartbeat_.rtmp.empty())
     return invalid(fmt::format("the heartbeat of SRS '{}' names no `rtmp` port. {}",
                                brief(heartbeat_.server), kConfigureInstead));
-  if (!is_printable(heartbeat_.ip)) return invalid("`ip` contains a space or a control character");
+  if (!heartbeat_.ip.empty() && !is_srs_name(heartbeat_.ip)) return invalid("`ip` is no address");
   return std::move(heartbeat_);
 }
 
@@ -156,6 +149,11 @@ class HookWalk final : public JsonVisitor {
 };
 
 }  // namespace
+
+bool is_srs_name(std::string_view text) {
+  return !text.empty() && text.size() <= kHeartbeatTextBytesMax &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > ' ' && c < 0x7f; });
+}
 
 Result<ListenAddress> parse_srs_listen(std::string_view text, Transport otherwise) {
   ListenAddress address;

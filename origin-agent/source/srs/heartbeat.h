@@ -33,6 +33,10 @@ struct Heartbeat {
   std::vector<ListenAddress> rtmp, http, api, srt, rtc;  ///< rtmp has at least one
 };
 
+/// Whether `text` may be what SRS calls itself or a life of it: printable ASCII without spaces, of
+/// kHeartbeatTextBytesMax at most. It goes into messages that are refused whole for one wrong byte.
+bool is_srs_name(std::string_view text);
+
 /// Errors (invalid_argument) say what to change in SRS's configuration, or that this origin has to
 /// be configured at the agent because its version sends no ports.
 Result<Heartbeat> parse_heartbeat(std::string_view json);

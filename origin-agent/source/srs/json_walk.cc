@@ -1,5 +1,6 @@
 #include "origin-agent/source/srs/json_walk.h"
 
+#include <algorithm>
 #include <charconv>
 #include <vector>
 
@@ -133,6 +134,15 @@ std::uint64_t JsonScalar::as_count() const {
 }
 
 Result<void> walk_json(std::string_view text, JsonVisitor& visitor) {
+  // SRS escapes few control characters of the names that its clients choose, and the parser takes
+  // none: one such name would hide everything else in the answer.
+  const auto is_control = [](unsigned char c) { return c < ' '; };
+  std::string cleaned;
+  if (std::any_of(text.begin(), text.end(), is_control)) {
+    cleaned = text;
+    std::replace_if(cleaned.begin(), cleaned.end(), is_control, ' ');
+    text = cleaned;
+  }
   boost::json::parse_options options;
   options.max_depth = kJsonDepthMax;
   // SRS writes names as its clients sent them.
@@ -140,8 +150,7 @@ Result<void> walk_json(std::string_view text, JsonVisitor& visitor) {
   boost::json::basic_parser<Handler> parser(options, visitor);
   error_code error;
   const std::size_t used = parser.write_some(false, text.data(), text.size(), error);
-  if (!error && used < text.size() &&
-      text.find_first_not_of(" \t\r\n", used) != std::string_view::npos)
+  if (!error && used < text.size() && text.find_first_not_of(' ', used) != std::string_view::npos)
     error = boost::json::error::extra_data;
   if (!error) return {};
   return make_error(boost::system::errc::bad_message,

@@ -39,6 +39,7 @@ class JsonVisitor {
   virtual void scalar(JsonPath path, const JsonScalar& value) = 0;
 };
 
+/// Control characters count as spaces, in texts too.
 /// Errors (bad_message, side kOrigin): not one JSON object, or beyond a limit. The visitor may then
 /// have seen a part.
 Result<void> walk_json(std::string_view text, JsonVisitor& visitor);

@@ -119,6 +119,15 @@ TEST(SrsSettingsTest, ARegistrationSurvivesTheStateFile) {
   EXPECT_TRUE(is_same_registration(*registration, full()));
 }
 
+TEST(SrsSettingsTest, ASavedNameThatIsNoneIsNotTakenUpAgain) {
+  SavedRegistration saved = to_saved(full());
+  saved.service = "\xff";
+  EXPECT_FALSE(from_saved(saved));
+  saved = to_saved(full());
+  saved.server = "a b";
+  EXPECT_FALSE(from_saved(saved));
+}
+
 TEST(SrsSettingsTest, TheLifeOfASavedProcessIsRead) {
   EXPECT_EQ(parse_srs_life("k0p8.42"), (ProcessIdentity{42, 0, "k0p8"}));
   EXPECT_EQ(parse_srs_life("a.b.42"), (ProcessIdentity{42, 0, "a.b"}));

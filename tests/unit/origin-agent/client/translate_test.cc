@@ -70,6 +70,31 @@ TEST(TranslateTest, ATagThatIsNotUtf8DoesNotSpoilTheMessage) {
   EXPECT_EQ(parsed.report().origins(0).streams(0).tag(), "weir:\uFFFD");
 }
 
+TEST(TranslateTest, NoTextOfAnOriginSpoilsTheMessageOfAll) {
+  const std::string odd = "a\xff";
+  OriginSpec spec;
+  spec.id = OriginId(odd);
+  spec.claimed_id = OriginId(odd);
+  spec.endpoints = {{EndpointProtocol::kRtmp, odd}};
+  spec.zone = odd;
+  spec.labels = {{odd, odd}};
+  const OriginSeen seen{std::make_shared<const OriginSpec>(spec),
+                        odd,
+                        IncarnationId(odd),
+                        true,
+                        {{odd, odd, 0, 0, 0}},
+                        true};
+  const OriginReport origin{OriginId(odd), IncarnationId(odd), {}, {}, false, {odd}};
+  for (const UpMessage& message :
+       {UpMessage(Hello{AgentId(odd), odd, odd, {odd, 1, 1}, {seen}, 0}), UpMessage(seen),
+        UpMessage(Report{1, 1s, {origin}}),
+        UpMessage(Verdict{OriginId(odd), IncarnationId(odd), VerdictReason::kProbesFailed, 1ms})}) {
+    pb::OriginServiceAttachRequest parsed;
+    EXPECT_TRUE(parsed.ParseFromString(to_proto(message).SerializeAsString())) << message.index();
+  }
+  EXPECT_EQ(to_proto(seen).origin_seen().process(), "a\uFFFD");
+}
+
 TEST(TranslateTest, AReportCarriesLoadAndChanges) {
   Report report{9, 1500ms, {}};
   OriginReport origin{OriginId("o1"), IncarnationId("i1"), {}, {}, false, {"v/a/gone"}};

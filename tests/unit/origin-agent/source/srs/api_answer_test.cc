@@ -170,5 +170,43 @@ TEST(SrsAnswerText, DepthKeysTextsAndValuesAreBounded) {
   EXPECT_TRUE(parse_stream_page(R"({"code":0,"server":"x","streams":[{"name":")" + name + "\"}]}"));
 }
 
+TEST(SrsAnswerLimits, AControlCharacterInAClientsNameHidesNothingElse) {
+  // SRS writes them as they came.
+  const std::string life = R"("code":0,"server":"v","service":"s","pid":"1")";
+  for (int c = 1; c < ' '; ++c) {
+    const std::string odd = std::string("b") + static_cast<char>(c) + "d";
+    const auto page = parse_stream_page(fmt::format(
+        R"({{{},"streams":[{{"id":"1","name":"{}"}},{{"id":"2","name":"live"}}]}})", life, odd));
+    ASSERT_TRUE(page) << c << ": " << page.error().message;
+    ASSERT_EQ(page->streams.size(), 2u) << c;
+    EXPECT_EQ(page->streams[0].name, "b d") << c;
+    EXPECT_EQ(page->streams[1].name, "live") << c;
+    const auto client = parse_client(fmt::format(
+        R"({{{},"client":{{"id":"c","pageUrl":"{}","swfUrl":"weir:f/s/1.1"}}}})", life, odd));
+    ASSERT_TRUE(client) << c << ": " << client.error().message;
+    EXPECT_EQ(client->client->swf_url, "weir:f/s/1.1") << c;
+  }
+  EXPECT_TRUE(parse_stream_page("\r\n{" + life + ",\n\t\"streams\" : [ ]\r\n}\n"));
+  EXPECT_FALSE(parse_stream_page("{" + life + ",\"streams\":[]}\n{}"));
+}
+
+TEST(SrsAnswerLimits, WhatSrsCallsItselfIsShortAsciiOrNone) {
+  const auto summaries = [](const std::string& server, const std::string& service,
+                            const std::string& version) {
+    return parse_summaries(fmt::format(
+        R"({{"code":0,"server":"{}","service":"{}","pid":"1","data":{{"self":{{"version":"{}"}}}}}})",
+        server, service, version));
+  };
+  EXPECT_EQ(summaries("v", "s", "7.0.18")->version, "7.0.18");
+  EXPECT_TRUE(summaries("v", "", "4.0.1"));
+  const std::string longer(kHeartbeatTextBytesMax + 1, 'x');
+  for (const std::string& odd : {std::string("\xff"), std::string("a\x01z"), longer}) {
+    EXPECT_FALSE(summaries(odd, "s", "7"));
+    EXPECT_FALSE(summaries("v", odd, "7"));
+    ASSERT_TRUE(summaries("v", "s", odd));
+    EXPECT_EQ(summaries("v", "s", odd)->version, "");
+  }
+}
+
 }  // namespace
 }  // namespace weir::agent::srs

@@ -114,6 +114,19 @@ TEST(SrsHeartbeat, NonsenseIsRefusedByName) {
     EXPECT_FALSE(parse_heartbeat(text)) << text;
 }
 
+TEST(SrsHeartbeat, NamesAreAsciiBecauseTheyGoIntoMessages) {
+  const auto named = [](std::string_view server, std::string_view service) {
+    return static_cast<bool>(parse_heartbeat(fmt::format(
+        R"({{"server":"{}","service":"{}","pid":1,"rtmp":["1935"]}})", server, service)));
+  };
+  EXPECT_TRUE(named("vid-a", "s1"));
+  for (const char* odd : {"\xff", "\x7f", "s\x01", "\xc3\xa9", "\\u00e9", "a\xff z"}) {
+    EXPECT_FALSE(named("vid-a", odd)) << odd;
+    EXPECT_FALSE(named(odd, "s1")) << odd;
+  }
+  EXPECT_FALSE(parse_heartbeat(heartbeat_with("\"pid\":1,\"rtmp\":[\"1\"],\"ip\":\"\xff\"")));
+}
+
 TEST(SrsHeartbeat, WhatAStrangerCouldGrowIsBounded) {
   std::string many = "1";
   for (std::size_t i = 0; i <= kHeartbeatAddressesMax; ++i) many += ",1";
