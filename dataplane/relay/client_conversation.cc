@@ -61,7 +61,7 @@ ClientConversation::ClientConversation(const SessionContext& context, routing::R
 }
 
 void ClientConversation::dial(MonotonicTime now) {
-  pass_ = context_.resolver.dial_gate().enter(route_.incarnation,
+  pass_ = context_.resolver.dial_gate().enter(route_.incarnation, stream_.request.intent,
                                               [&io = context_.io] { io.wake_at(MonotonicTime{}); });
   if (pass_.state() == routing::DialGate::Pass::State::kGranted) return begin_dial(now);
   phase_ = Phase::kQueued;
@@ -112,7 +112,6 @@ OriginEvent ClientConversation::dial_failed(ContactOutcome outcome, MonotonicTim
     begin_dial(now);
     return {};
   }
-  // Who waits for this origin would wait as long for nothing.
   if (outcome == ContactOutcome::kTimedOut) pass_.unanswered();
   pass_.leave();
   phase_ = Phase::kOver;
@@ -191,6 +190,7 @@ OriginEvent ClientConversation::next(rtmp::Bytes& input, MonotonicTime now) {
       drop_leg(CloseMode::kAbort);
       return dial_failed(ContactOutcome::kReset, now);
     }
+    pass_.answered();
     pass_.leave();
     context_.resolver.report_dial(route_.incarnation, ContactOutcome::kAnswered, now - dial_began_);
     phase_ = Phase::kConnecting;

@@ -53,6 +53,9 @@ inline constexpr milliseconds kAcquireUnsentMax{2'000};
 /// the minimum. Origins listen with a backlog of some 500; what overflows it is lost for a second.
 inline constexpr std::size_t kDialsPerOriginMax = 256;
 inline constexpr std::size_t kDialsPerOriginAndWorkerMin = 8;
+/// Dials of an origin in a row that it lets time out, answering nobody meanwhile, until those who
+/// wait for their turn give it up. One may be a lost SYN.
+inline constexpr std::size_t kUnansweredDialsMax = 2;
 /// Tries of one acquire before the session is told to ask again; at least this many with one
 /// replica.
 inline constexpr std::size_t kAcquireTriesMin = 2;

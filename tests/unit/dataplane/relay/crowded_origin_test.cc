@@ -28,7 +28,7 @@ class CrowdedOrigin : public ::testing::Test, protected RelayHarness {
   /// Another session's dial of the only place.
   routing::DialGate::Pass occupy(const std::string& incarnation) {
     resolver.dial_gate().set_limit(1);
-    return resolver.dial_gate().enter(IncarnationId(incarnation), [] {});
+    return resolver.dial_gate().enter(IncarnationId(incarnation), routing::Intent::kPlay, [] {});
   }
 };
 
@@ -57,7 +57,8 @@ TEST_F(CrowdedOrigin, PlaceIsFreeAgainWithTheOriginsFirstAnswer) {
   script.answers_connect = false;
   answer(at("o1"));
   ASSERT_TRUE(io.origin_leg_live());
-  const auto next = resolver.dial_gate().enter(IncarnationId("o1-1"), [] {});
+  const auto next =
+      resolver.dial_gate().enter(IncarnationId("o1-1"), routing::Intent::kPlay, [] {});
   EXPECT_EQ(next.state(), routing::DialGate::Pass::State::kGranted);
 }
 
@@ -107,6 +108,9 @@ TEST_F(CrowdedOrigin, NobodyWaitsForAnOriginThatDidNotAnswerAnother) {
   advance(100ms);
   other.unanswered();
   pump();
+  EXPECT_FALSE(resolver.acquire_open()) << "it may only have lost a SYN";
+  other.unanswered();
+  pump();
   ASSERT_TRUE(resolver.acquire_open());
   EXPECT_EQ(resolver.requests().back().failed->outcome, ContactOutcome::kAnswered);
 }
@@ -121,6 +125,21 @@ TEST_F(CrowdedOrigin, PlayersWaitForTheirTurnToo) {
   other.leave();
   pump();
   EXPECT_THAT(client.news(), Contains("onStatus:NetStream.Play.Start"));
+}
+
+TEST_F(CrowdedOrigin, PublisherGoesBeforePlayersWhoWait) {
+  auto other = occupy("o1-1");
+  const auto player =
+      resolver.dial_gate().enter(IncarnationId("o1-1"), routing::Intent::kPlay, [] {});
+  start();
+  publish();
+  answer(at("o1"));
+  EXPECT_TRUE(io.origin_legs().empty());
+  script.answers = false;
+  other.leave();
+  pump();
+  EXPECT_EQ(io.origin_legs().size(), 1U);
+  EXPECT_EQ(player.state(), routing::DialGate::Pass::State::kWaiting);
 }
 
 TEST_F(CrowdedOrigin, SrsIsToldEverythingInTheFlightBehindItsHandshake) {

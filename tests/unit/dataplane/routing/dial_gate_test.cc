@@ -11,10 +11,11 @@ using State = DialGate::Pass::State;
 
 class DialGateTest : public ::testing::Test {
  protected:
-  DialGate::Pass enter(const char* origin = "o") {
+  DialGate::Pass enter(const char* origin = "o", Intent intent = Intent::kPublish) {
     const int number = entered_++;
-    return gate_.enter(IncarnationId(origin), [this, number] { woken_.push_back(number); });
+    return gate_.enter(IncarnationId(origin), intent, [this, number] { woken_.push_back(number); });
   }
+  DialGate::Pass enter(Intent intent) { return enter("o", intent); }
   DialGate gate_{2};
   std::vector<int> woken_;
   int entered_ = 0;
@@ -69,13 +70,86 @@ TEST_F(DialGateTest, PlaceIsGivenBackWithItsPass) {
   EXPECT_EQ(enter().state(), State::kGranted);
 }
 
-TEST_F(DialGateTest, OriginThatDoesNotAnswerIsGivenUpByAllWhoWaitForIt) {
+TEST_F(DialGateTest, PublishersGoBeforePlayersWhoCameEarlier) {
+  auto a = enter(Intent::kPlay);
+  auto b = enter(Intent::kPlay);
+  auto player = enter(Intent::kPlay);
+  auto another = enter(Intent::kPlay);
+  auto publisher = enter(Intent::kPublish);
+  a.leave();
+  EXPECT_EQ(publisher.state(), State::kGranted);
+  EXPECT_EQ(player.state(), State::kWaiting);
+  b.leave();
+  publisher.leave();
+  EXPECT_EQ(woken_, (std::vector<int>{4, 2, 3}));
+  EXPECT_EQ(another.state(), State::kGranted);
+}
+
+TEST_F(DialGateTest, PlaceInEitherQueueIsGivenBack) {
+  auto a = enter();
+  auto b = enter();
+  auto player = enter(Intent::kPlay);
+  auto publisher = enter(Intent::kPublish);
+  player.leave();
+  publisher.leave();
+  a.leave();
+  b.leave();
+  EXPECT_TRUE(woken_.empty());
+  EXPECT_EQ(gate_.size(), 0U);
+}
+
+TEST_F(DialGateTest, OneDialWithoutAnAnswerSendsNobodyAway) {
+  auto a = enter();
+  auto b = enter();
+  auto c = enter();
+  a.unanswered();
+  a.leave();
+  EXPECT_EQ(c.state(), State::kGranted);
+  auto d = enter();
+  c.answered();
+  c.leave();
+  EXPECT_EQ(d.state(), State::kGranted);
+  auto e = enter();
+  d.unanswered();
+  EXPECT_EQ(e.state(), State::kWaiting) << "it has answered since the first";
+}
+
+TEST_F(DialGateTest, DialsThatWereLostWhileOthersWereAnsweredSendNobodyAway) {
+  gate_.set_limit(3);
+  auto lost = enter();
+  auto lost_too = enter();
+  auto heard = enter();
+  auto waits = enter();
+  heard.answered();
+  lost.unanswered();
+  lost_too.unanswered();
+  EXPECT_EQ(waits.state(), State::kWaiting);
+}
+
+TEST_F(DialGateTest, DialsInARowThatWereLetInBehindTheLastAnswerCount) {
   auto a = enter();
   auto b = enter();
   auto c = enter();
   auto d = enter();
+  auto e = enter();
+  a.answered();
+  a.leave();
+  b.leave();
+  c.unanswered();
+  c.leave();
+  EXPECT_EQ(e.state(), State::kGranted);
+  auto f = enter();
+  d.unanswered();
+  EXPECT_EQ(f.state(), State::kGivenUp);
+}
+
+TEST_F(DialGateTest, OriginThatDoesNotAnswerIsGivenUpByAllWhoWaitForIt) {
+  auto a = enter();
+  auto b = enter();
+  auto c = enter(Intent::kPublish);
+  auto d = enter(Intent::kPlay);
   auto other = enter("other");
-  a.unanswered();
+  for (std::size_t dials = 0; dials < kUnansweredDialsMax; ++dials) a.unanswered();
   EXPECT_EQ(c.state(), State::kGivenUp);
   EXPECT_EQ(d.state(), State::kGivenUp);
   EXPECT_EQ(b.state(), State::kGranted) << "it dials already, and learns for itself";
