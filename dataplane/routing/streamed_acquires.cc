@@ -48,9 +48,20 @@ void StreamedAcquires::replied(AcquireReplies replies) {
   }
 }
 
+StreamedAcquires::Waiting::iterator StreamedAcquires::overdue(MonotonicTime now) {
+  const auto past = [&](Waiting::iterator it) {
+    return it != waiting_.end() && it->second.deadline <= now;
+  };
+  if (past(waiting_.begin())) return waiting_.begin();
+  if (unsent_.empty()) return waiting_.end();
+  // The deadline of one sent late lies behind those of the unsent that were asked with it.
+  const auto unsent = waiting_.lower_bound(unsent_.front().entry.number);
+  return past(unsent) ? unsent : waiting_.end();
+}
+
 void StreamedAcquires::expire(MonotonicTime now) {
-  while (!waiting_.empty() && waiting_.begin()->second.deadline <= now) {
-    auto node = waiting_.extract(waiting_.begin());
+  for (auto it = overdue(now); it != waiting_.end(); it = overdue(now)) {
+    auto node = waiting_.extract(it);
     const bool sent = unsent_.empty() || node.key() < unsent_.front().entry.number;
     if (sent) {
       // The oldest goes: the replicas ask for bound placements without media, too.

@@ -65,8 +65,14 @@ class StreamedAcquires {
     SessionId session;
     StreamKey stream;
   };
+  using Waiting = std::map<std::uint64_t, Entry>;
+
+  /// The next whose time is over.
+  Waiting::iterator overdue(MonotonicTime now);
+
   Late late_;
-  std::map<std::uint64_t, Entry> waiting_;  ///< by number, hence by deadline
+  /// By number: first what was sent, then what was not, each of them by deadline.
+  Waiting waiting_;
   std::deque<Unsent> unsent_;
   std::deque<Expired> expired_;  ///< sent, and past their deadline; by number
   std::uint64_t last_number_ = 0;

@@ -87,6 +87,27 @@ TEST_F(StreamedAcquireTest, TheTimeOfOneThatWaitsToBeWrittenBeginsWhenItIs) {
   EXPECT_EQ(answers_.size(), 2U);
 }
 
+TEST(StreamedAcquires, OneThatWasSentLateHoldsUpNoneThatIsOverdueUnsent) {
+  StreamedAcquires acquires([](ReleaseRequest) {});
+  std::vector<std::string> ended;
+  const MonotonicTime begin{seconds{100}};
+  for (const char* id : {"s1", "s2", "s3"}) {
+    acquires.ask({.session = SessionId(id)}, 0, begin, [&ended, id](AcquireReply reply) {
+      EXPECT_TRUE(std::holds_alternative<Unreachable>(reply));
+      ended.emplace_back(id);
+    });
+  }
+  const auto wanted = [](const SessionId&) { return true; };
+  const auto batch = acquires.take_unsent(1, 0, begin + kAcquireUnsentMax - kTick, wanted);
+  ASSERT_EQ(batch.entries.size(), 1U);
+  acquires.expire(begin + kAcquireUnsentMax);
+  EXPECT_EQ(ended, (std::vector<std::string>{"s2", "s3"}));
+  EXPECT_TRUE(acquires.waiting()) << "the one that was sent has its whole time";
+  acquires.expire(begin + kAcquireUnsentMax - kTick + kUnaryDeadline);
+  EXPECT_EQ(ended.size(), 3U);
+  EXPECT_TRUE(acquires.take_unsent(9, 0, begin + kAcquireUnsentMax, wanted).entries.empty());
+}
+
 TEST_F(StreamedAcquireTest, OneThatIsNeverWrittenIsAskedElsewhereAfterAWhile) {
   attach_to_one_that_takes_acquires();
   link.takes_at_once = false;
