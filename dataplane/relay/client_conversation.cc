@@ -142,12 +142,13 @@ OriginEvent ClientConversation::on_closed(LegEnd end, MonotonicTime now) {
       return dial_failed(outcome_of(end), now);
     case Phase::kConnecting:
     case Phase::kCreating:
+    case Phase::kStarted:
+      // Once publish or play was sent the end of the leg is an answer to it, of whatever kind.
+      if (request_sent_) return {.kind = OriginEvent::Kind::kLost, .outcome = outcome_of(end)};
       // nginx-rtmp closes in an orderly way when it does not know the application.
       if (end == LegEnd::kFin)
         return refused(std::string(rtmp::status::kConnectRejected), "the origin closed");
       return {.kind = OriginEvent::Kind::kFailed, .outcome = outcome_of(end)};
-    case Phase::kStarted:
-      return {.kind = OriginEvent::Kind::kLost, .outcome = outcome_of(end)};
     case Phase::kQueued:
     case Phase::kOver:
       break;
@@ -171,7 +172,9 @@ OriginEvent ClientConversation::on_timer(MonotonicTime now) {
     return dial_failed(ContactOutcome::kTimedOut, now);
   }
   close(CloseMode::kAbort);
-  return {.kind = OriginEvent::Kind::kFailed, .outcome = ContactOutcome::kTimedOut};
+  // What it was asked for may wait for a hook: its dial was answered all the same.
+  return {.kind = OriginEvent::Kind::kFailed,
+          .outcome = request_sent_ ? ContactOutcome::kAnswered : ContactOutcome::kTimedOut};
 }
 
 OriginEvent ClientConversation::next(rtmp::Bytes& input, MonotonicTime now) {
@@ -318,6 +321,7 @@ void ClientConversation::send_request() {
     writer_.send(rtmp::user_control({.event = rtmp::UserEvent::kSetBufferLength,
                                      .value = stream_id_,
                                      .buffer = *request.buffer_ms}));
+  request_sent_ = true;
 }
 
 void ClientConversation::send_fc_unpublish() {

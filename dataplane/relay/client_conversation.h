@@ -28,10 +28,11 @@ namespace weir::relay {
 struct OriginEvent {
   enum class Kind {
     kNone,      ///< more input is needed
-    kFailed,    ///< no origin there, or it died before publish or play was sent: `outcome`
+    kFailed,    ///< no origin there, one that died before publish or play was sent, or a mute one:
+                ///< `outcome`; kAnswered = nothing speaks against it as such
     kHindered,  ///< not dialled for want of resources here: nothing is known of the origin
     kRefused,   ///< it answered and does not want this client: `code` (may be empty), `text`
-    kSent,      ///< publish or play is on its way
+    kSent,      ///< publish or play is on its way, and the origin has numbered the stream
     kMessage,   ///< `message`, behind kSent: for the owner
     kLost,      ///< the leg ended after publish or play was sent
   };
@@ -74,7 +75,8 @@ class ClientConversation {
   const routing::Route& route() const { return route_; }
   void adopt(const routing::Route& route);
   std::uint32_t stream_id() const { return stream_id_; }
-  bool request_sent() const { return phase_ == Phase::kStarted; }
+  /// publish or play has been written. To an SRS that is before its answers to what comes first.
+  bool request_sent() const { return request_sent_; }
   LegWriter& writer() { return writer_; }
   MessageSink& sink() { return *sink_; }
   LegControl& control() { return control_; }
@@ -90,7 +92,7 @@ class ClientConversation {
     kHandshake,   // C0C1 sent
     kConnecting,  // connect sent
     kCreating,    // createStream sent
-    kStarted,     // publish or play sent
+    kStarted,     // publish or play sent, the stream's number known
     kOver,        // closed or failed
   };
 
@@ -122,6 +124,7 @@ class ClientConversation {
   MonotonicTime dial_began_{};
   std::optional<MonotonicTime> deadline_;
   std::uint32_t stream_id_ = 1;
+  bool request_sent_ = false;
   bool fc_published_ = false;
   bool open_ = false;   // the driver has a leg of ours
   bool heard_ = false;  // the endpoint that is dialled has sent something

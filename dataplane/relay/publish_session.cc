@@ -132,11 +132,10 @@ void PublishSession::on_origin_bytes(rtmp::Bytes bytes, MonotonicTime now) {
 }
 
 void PublishSession::on_origin_event(const OriginEvent& event, MonotonicTime now) {
+  if (state_ == State::kTrying && leg_->request_sent()) published_to_ = leg_->route().incarnation;
   switch (event.kind) {
     case OriginEvent::Kind::kNone:
-      return;
     case OriginEvent::Kind::kSent:
-      published_to_ = leg_->route().incarnation;
       return;
     case OriginEvent::Kind::kMessage:
       return on_origin_message(event.message, now);

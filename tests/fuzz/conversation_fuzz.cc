@@ -467,6 +467,7 @@ class Story final : public weir::relay::SessionIo {
     auto made = weir::test::make_route(choice % 16 < 8 ? "a" : "b", ++epoch_, "s");
     if (choice % 64 >= 32) made.rtmp_endpoints.emplace_back("a:1936");
     if (choice >= 128) made.origin_kind = weir::routing::OriginKind::kNginxRtmp;
+    if (choice >= 192) made.origin_kind = weir::routing::OriginKind::kSrs;
     return made;
   }
 

@@ -21,6 +21,11 @@ class CrowdedOrigin : public ::testing::Test, protected RelayHarness {
   Acquired at(const std::string& name, std::uint64_t epoch = 1) {
     return {.route = make_route(name, epoch, session_id())};
   }
+  Acquired at_srs(const std::string& name, std::uint64_t epoch = 1) {
+    Acquired acquired = at(name, epoch);
+    acquired.route.origin_kind = routing::OriginKind::kSrs;
+    return acquired;
+  }
   void answer(routing::AcquireAnswer answer) {
     resolver.answer(std::move(answer));
     pump();
@@ -146,26 +151,99 @@ TEST_F(CrowdedOrigin, SrsIsToldEverythingInTheFlightBehindItsHandshake) {
   start();
   publish();
   script.answers_connect = false;
-  Acquired acquired = at("o1");
-  acquired.route.origin_kind = routing::OriginKind::kSrs;
-  answer(acquired);
+  answer(at_srs("o1"));
   EXPECT_EQ(origin.count("connect"), 1U);
   EXPECT_EQ(origin.count("createStream"), 1U);
   EXPECT_EQ(origin.count("publish"), 1U);
   EXPECT_EQ(client.count("onStatus:NetStream.Publish.Start"), 0U);
 }
 
-TEST_F(CrowdedOrigin, SrsThatRefusesTheFlightIsARefusal) {
+TEST_F(CrowdedOrigin, SrsThatEndsBehindTheFlightHasRefusedHoweverItEnds) {
+  for (const auto end : {relay::LegEnd::kFin, relay::LegEnd::kReset, relay::LegEnd::kTimedOut}) {
+    RelayHarness harness;
+    harness.start();
+    harness.publish();
+    harness.client.news();
+    harness.script.answers_connect = false;
+    harness.resolver.answer(at_srs("o1"));
+    harness.pump();
+    ASSERT_EQ(harness.origin.count("publish"), 1U);
+    harness.origin_closes(end);
+    harness.pump();
+    EXPECT_THAT(harness.client.news(), ElementsAre("onStatus:NetStream.Publish.Rejected"));
+    EXPECT_TRUE(harness.finished());
+    EXPECT_EQ(harness.resolver.requests().size(), 1U);
+    ASSERT_EQ(harness.resolver.dials().size(), 1U);
+    EXPECT_EQ(harness.resolver.dials().back().outcome, ContactOutcome::kAnswered);
+  }
+}
+
+TEST_F(CrowdedOrigin, SrsThatEndsBehindTheFlightAfterATakeoverIsBusy) {
   start();
   publish();
   client.news();
   script.closes_on_connect = true;
-  Acquired acquired = at("o1");
-  acquired.route.origin_kind = routing::OriginKind::kSrs;
+  Acquired acquired = at_srs("o1");
+  acquired.after_takeover = true;
   answer(acquired);
-  EXPECT_THAT(client.news(), Contains(::testing::StartsWith("onStatus:NetConnection.Connect.")));
+  advance(1s);
+  EXPECT_GT(io.origin_legs().size(), 3U);
+  script.closes_on_connect = false;
+  advance(500ms);
+  EXPECT_THAT(client.news(), ElementsAre("onFCPublish", "onStatus:NetStream.Publish.Start"));
+}
+
+TEST_F(CrowdedOrigin, SrsMuteBehindTheFlightMayStillHoldTheName) {
+  start();
+  publish();
+  client.news();
+  script.answers_connect = false;
+  answer(at_srs("o1"));
+  advance(relay::kOriginAnswerTimeout);
+  ASSERT_TRUE(resolver.acquire_open());
+  EXPECT_EQ(resolver.requests().back().failed->outcome, ContactOutcome::kAnswered);
+  script.answers_connect = true;
+  script.closes_on_request = true;
+  client.news();
+  answer(at_srs("o1", 2));
+  EXPECT_FALSE(finished());
+  script.closes_on_request = false;
+  advance(100ms);
+  EXPECT_THAT(client.news(), Contains("onStatus:NetStream.Publish.Start"));
+}
+
+TEST_F(CrowdedOrigin, PlayerIsRefusedBySrsThatEndsBehindTheFlightTwice) {
+  start();
+  script.answers_connect = false;
+  routing::Route route = at_srs("o1").route;
+  route.state = routing::PlacementState::kPublishing;
+  resolver.place(stream, route);
+  play();
+  client.news();
+  origin_closes(relay::LegEnd::kReset);
+  advance(200ms);
+  EXPECT_FALSE(finished());
+  ASSERT_EQ(io.origin_legs().size(), 2U);
+  origin_closes(relay::LegEnd::kReset);
+  pump();
+  EXPECT_THAT(client.news(), ElementsAre("onStatus:NetStream.Play.Failed"));
   EXPECT_TRUE(finished());
-  EXPECT_EQ(resolver.requests().size(), 1U);
+}
+
+TEST_F(CrowdedOrigin, SetBufferLengthBehindTheFlightIsPassedOn) {
+  start();
+  script.answers_connect = false;
+  resolver.place(stream, at_srs("o1").route);
+  play();
+  ASSERT_EQ(origin.count("play"), 1U);
+  client.send(
+      rtmp::user_control({.event = rtmp::UserEvent::kSetBufferLength, .value = 1, .buffer = 500}));
+  pump();
+  const auto told = rtmp::parse_user_control(origin.heard.back().payload);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->event, rtmp::UserEvent::kSetBufferLength);
+  EXPECT_EQ(told->value, 1U);
+  EXPECT_EQ(told->buffer, 500U);
 }
 
 TEST_F(CrowdedOrigin, SrsAnswersOfAFlightStartTheStreamOnce) {
