@@ -54,6 +54,8 @@ struct AgentApp::Parts final : DriverObserver, srs::RegisterListener {
   void origin_answering(std::size_t origin, bool answering) override {
     figures->answering(origin, answering);
     registry->answering(origin, answering);
+    // Later: this is a call of the origin's own monitor.
+    if (!answering) boost::asio::post(io, [this] { registry->admit_successors(); });
   }
   void verdict_given(std::size_t origin, VerdictReason reason) override {
     figures->verdict(origin, reason);
@@ -97,8 +99,9 @@ struct AgentApp::Parts final : DriverObserver, srs::RegisterListener {
 };
 
 bool AgentApp::Parts::is_ready() const {
-  // Stays true when the control plane goes away later: readiness is about this process.
-  return driver->reporter().was_attached() && driver->reporter().looked_at_all();
+  // Stays true when the control plane goes away later, or another origin registers: readiness is
+  // about this process.
+  return driver->reporter().was_ready();
 }
 
 std::vector<std::string> AgentApp::Parts::why_not_ready() const {

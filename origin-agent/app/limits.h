@@ -3,6 +3,8 @@
 // Threading: constants. Lifetime: static.
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 
 namespace weir::agent {
 
@@ -12,6 +14,17 @@ inline constexpr std::chrono::seconds kSweepInterval{5};
 inline constexpr std::chrono::seconds kUnprovenKept{60};
 /// When there are kOriginsMax, one that has not answered for this long gives way to a new one.
 inline constexpr std::chrono::seconds kGivesWayAfter{10};
+
+/// A server that registers from the place of one that still answers has it once that one is gone,
+/// when it was heard no longer ago than this.
+inline constexpr std::chrono::seconds kSuccessorKept{60};
+/// RTMP listeners of one registration that entries of the configuration are matched with; the first
+/// is the one that is used. Of other protocols the one that is used is kept.
+inline constexpr std::size_t kRtmpListenersKept = 4;
+/// An SRS is given so many connections less than its own `max_connections`: at least this many, or
+/// one of so many, but never more than half. One beyond its limit, it closes its listener for good.
+inline constexpr std::uint32_t kSrsConnectionsMarginMin = 16;
+inline constexpr std::uint32_t kSrsConnectionsMarginFraction = 20;
 
 static_assert(kSweepInterval < kGivesWayAfter && kGivesWayAfter < kUnprovenKept);
 

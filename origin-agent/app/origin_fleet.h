@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "common/base/clock.h"
 #include "common/base/executor.h"
@@ -40,6 +41,7 @@ class OriginFleet final : public OriginHost {
   void change(std::size_t origin, OriginSettings settings) override;
   void announced(std::size_t origin, const ProcessIdentity& life) override;
   void hinted(std::size_t origin) override;
+  std::optional<ProcessIdentity> certain_life(std::size_t origin) const override;
   void retire(std::size_t origin) override;
   bool remove(std::size_t origin) override;
   void save() override { around_.driver.save_soon(); }

@@ -3,6 +3,7 @@
 // Threading: the agent's one thread. Lifetime: outlives the registry.
 
 #include <cstddef>
+#include <optional>
 
 #include "origin-agent/app/settings.h"
 #include "origin-agent/report/messages.h"
@@ -20,6 +21,9 @@ class OriginHost {
   virtual void announced(std::size_t origin, const ProcessIdentity& life) = 0;
   /// Something was published or unpublished there: looked at now.
   virtual void hinted(std::size_t origin) = 0;
+  /// Who serves there beyond doubt: a process that this host shows, or that its API named when it
+  /// was asked last. Empty: nobody knows.
+  virtual std::optional<ProcessIdentity> certain_life(std::size_t origin) const = 0;
   /// Its process is known to be gone: says so and watches it no more. remove() follows.
   virtual void retire(std::size_t origin) = 0;
   /// Forgets it. False: a verdict about it waits for a replica; to be tried again.

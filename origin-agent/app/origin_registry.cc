@@ -33,6 +33,27 @@ OriginId joined(const std::string& name, const std::string& suffix) {
                   suffix);
 }
 
+/// Whether an origin that this entry is about may go on under this name. Of clones, which of them
+/// had the entry's own is in the name alone.
+bool suits(const OriginId& id, const OriginSettings* entry) {
+  if (entry == nullptr || entry->spec.id.empty() || id == entry->spec.id) return true;
+  return id.str().starts_with(entry->spec.id.str() + ":");
+}
+
+/// As much of it as is ever used, so that what is kept of it is bounded.
+Registration kept(Registration registration) {
+  srs::Heartbeat& heartbeat = registration.heartbeat;
+  heartbeat.rtmp.resize(std::min(heartbeat.rtmp.size(), kRtmpListenersKept));
+  for (auto* listeners : {&heartbeat.http, &heartbeat.api, &heartbeat.srt})
+    listeners->resize(std::min<std::size_t>(listeners->size(), 1));
+  // Of WebRTC listeners the first that takes UDP counts.
+  std::erase_if(heartbeat.rtc, [](const srs::ListenAddress& one) {
+    return one.transport != srs::Transport::kUdp;
+  });
+  heartbeat.rtc.resize(std::min<std::size_t>(heartbeat.rtc.size(), 1));
+  return registration;
+}
+
 }  // namespace
 
 OriginRegistry::OriginRegistry(RegistryOptions options, OriginHost& host, const Clock& clock)
@@ -64,7 +85,7 @@ void OriginRegistry::restore(const SavedState& saved) {
     }
     // Another origin has the place by now, or the configuration does.
     if (entries_.size() >= kOriginsMax || find(*settings) != nullptr) continue;
-    const bool keeps_name = entry == nullptr && is_origin_id(id.str()) && !names_.contains(id);
+    const bool keeps_name = is_origin_id(id.str()) && !names_.contains(id) && suits(id, entry);
     settings->spec.id = keeps_name ? id : free_name(*settings, entry);
     // The life that the control plane was told, which may be later than the last heartbeat's.
     if (const auto known = saved.origins.find(settings->spec.id); known != saved.origins.end()) {
@@ -79,22 +100,23 @@ void OriginRegistry::restore(const SavedState& saved) {
 // ---------------------------------------------------------------------------------
 
 Result<RegistrationOutcome> OriginRegistry::registered(const Registration& registration) {
+  return take(kept(registration));
+}
+
+Result<RegistrationOutcome> OriginRegistry::take(const Registration& registration) {
   const OriginSettings* entry = override_for(registration);
   auto settings = registered_settings(registration, options_.defaults, options_.around, entry);
   if (!settings) return settings.error();
-  if (Place* place = find(*settings)) {
-    if (!is_replaced(*place, *settings, registration))
-      return heard(*place, std::move(*settings), registration);
-    if (place->second.answering && place->second.settings.local_rtmp != settings->local_rtmp) {
-      return make_error(
-          boost::system::errc::address_in_use,
-          fmt::format("origin '{}' answers at {} already: give each server an address or a port of "
-                      "its own (--advertise holds for all of them)",
-                      place->second.settings.spec.id.str(), rtmp_endpoint(*settings)));
-    }
-    leave(*place);
-  }
+  Place* const place = find(*settings);
+  if (place != nullptr && is_contested(*place, *settings, registration))
+    return refuse(*place, registration);
+  if (place != nullptr && !is_replaced(*place, *settings, registration))
+    return heard(*place, std::move(*settings), registration);
+  const std::optional<std::size_t> former =
+      place == nullptr ? std::nullopt : std::optional(place->first);
   if (auto room = make_room(); !room) return room.error();
+  // Room may have been made of that very one.
+  if (former && entries_.contains(*former)) leave(*entries_.find(*former));
   settings->spec.id = free_name(*settings, entry);
   add(std::move(*settings), registration);
   host_.save();
@@ -130,6 +152,48 @@ bool OriginRegistry::is_replaced(const Place& place, const OriginSettings& setti
   if (!entry.learnt) return false;
   return entry.registration.heartbeat.server != registration.heartbeat.server ||
          entry.settings.spec.kind != settings.spec.kind;
+}
+
+bool OriginRegistry::is_contested(const Place& place, const OriginSettings& settings,
+                                  const Registration& registration) const {
+  const auto& [origin, entry] = place;
+  if (!entry.learnt || !entry.answering) return false;
+  const bool elsewhere = entry.settings.local_rtmp != settings.local_rtmp;
+  const auto certain = host_.certain_life(origin);
+  // SRS that share a port (SO_REUSEPORT), or somebody who only says so.
+  if (is_replaced(place, settings, registration)) return elsewhere || certain;
+  // Behind one --advertise clones have one name and one port; but the one that answers may also be
+  // heard over another path.
+  const ProcessIdentity life = life_of(registration.heartbeat);
+  return elsewhere && life != life_of(entry.registration.heartbeat) &&
+         !(certain && is_same_life(*certain, life));
+}
+
+Error OriginRegistry::refuse(Place& place, const Registration& registration) {
+  auto& [origin, entry] = place;
+  entry.successor = registration;
+  entry.successor_heard_at = clock_.now();
+  // Should it be true, a look will tell.
+  host_.hinted(origin);
+  return make_error(
+      boost::system::errc::address_in_use,
+      fmt::format("origin '{}' answers at {} already: give each server an address or a port of "
+                  "its own (--advertise holds for all of them)",
+                  entry.settings.spec.id.str(), rtmp_endpoint(entry.settings)));
+}
+
+void OriginRegistry::admit_successors() {
+  std::vector<Registration> successors;
+  for (auto& [origin, entry] : entries_) {
+    if (entry.answering || !entry.successor) continue;
+    const Registration successor = *std::exchange(entry.successor, std::nullopt);
+    if (clock_.now() - entry.successor_heard_at <= kSuccessorKept) successors.push_back(successor);
+  }
+  for (const Registration& successor : successors) {
+    // Its next heartbeat is told why not, should it be refused again.
+    if (const auto taken = take(successor); !taken)
+      logger_.warning("still not registered: {}", taken.error().message);
+  }
 }
 
 Result<RegistrationOutcome> OriginRegistry::heard(Place& place, OriginSettings settings,
@@ -228,7 +292,8 @@ void OriginRegistry::answering(std::size_t origin, bool answering) {
   Entry& entry = found->second;
   if (entry.answering && !answering) entry.down_since = clock_.now();
   entry.answering = answering;
-  entry.ever_answered = entry.ever_answered || answering;
+  // Only who has answered outlives a restart of the agent.
+  if (answering && !std::exchange(entry.ever_answered, true) && entry.learnt) host_.save();
 }
 
 void OriginRegistry::leave(Place& place) {
@@ -278,7 +343,7 @@ void OriginRegistry::sweep() {
 std::map<OriginId, SavedRegistration> OriginRegistry::saved() const {
   std::map<OriginId, SavedRegistration> saved;
   for (const auto& [origin, entry] : entries_) {
-    if (entry.learnt && !entry.leaving)
+    if (entry.learnt && entry.ever_answered && !entry.leaving)
       saved.emplace(entry.settings.spec.id, to_saved(entry.registration));
   }
   return saved;

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -42,11 +43,15 @@ class OriginRegistry {
 
   /// Errors go back to the sender: an address that nobody elsewhere could dial (invalid_argument),
   /// one that another origin answers at (address_in_use), too many origins (no_buffer_space).
+  /// A heartbeat is only what somebody says: it never ends an origin that answers.
   Result<RegistrationOutcome> registered(const Registration& registration);
   /// Something was published or unpublished there, as a hook says.
   void hinted(const std::string& server, const std::string& service);
 
   void answering(std::size_t origin, bool answering);
+  /// Takes in who was refused for the sake of an origin that has fallen silent since. To be called
+  /// soon after an origin did, from outside of its monitor.
+  void admit_successors();
   /// Forgets who stayed away. To be called every kSweepInterval.
   void sweep();
 
@@ -62,18 +67,24 @@ class OriginRegistry {
     bool leaving = false;  ///< retired, waits for remove()
     MonotonicTime down_since;
     MonotonicTime heard_at;
+    std::optional<Registration> successor;  ///< wants its place
+    MonotonicTime successor_heard_at;
   };
   using Place = std::pair<const std::size_t, Entry>;
 
   Place* find(const OriginSettings& settings);
   const OriginSettings* override_for(const Registration& registration) const;
   OriginId free_name(const OriginSettings& settings, const OriginSettings* entry) const;
+  Result<RegistrationOutcome> take(const Registration& registration);
   Result<void> make_room();
   Entry& add(OriginSettings settings, const Registration& registration);
   Result<RegistrationOutcome> heard(Place& place, OriginSettings settings,
                                     const Registration& registration);
   bool is_replaced(const Place& place, const OriginSettings& settings,
                    const Registration& registration) const;
+  bool is_contested(const Place& place, const OriginSettings& settings,
+                    const Registration& registration) const;
+  Error refuse(Place& place, const Registration& registration);
   void leave(Place& place);
   Duration patience(const Entry& entry) const;
   bool forget(std::size_t origin);

@@ -86,6 +86,7 @@ void apply_entry(const OriginSettings& entry, OriginSettings& out) {
   if (capacity.connections > 0) out.spec.capacity.connections = capacity.connections;
   if (capacity.egress_bits_per_second > 0)
     out.spec.capacity.egress_bits_per_second = capacity.egress_bits_per_second;
+  out.cores = out.spec.capacity.cores = entry.cores;
   if (entry.client_address != ClientAddressMode::kNone) out.client_address = entry.client_address;
   // Endpoints that the entry names are those that forwarders are to dial.
   for (const OriginEndpoint& endpoint : entry.spec.endpoints) {

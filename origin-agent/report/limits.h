@@ -36,8 +36,9 @@ inline constexpr std::size_t kOriginsMax = 1024;
 inline constexpr std::size_t kReportedStreamsMax = 20000;
 /// Streams whose epochs are kept for fencing.
 inline constexpr std::size_t kKnownEpochsMax = 100000;
-/// State file, bytes.
-inline constexpr std::size_t kStateFileBytesMax = 1 << 20;
+/// State file, bytes: kOriginsMax registrations of the longest names. What would not fit is not
+/// written.
+inline constexpr std::size_t kStateFileBytesMax = 4 << 20;
 
 static_assert(kHeartbeatTimeout < kWelcomeTimeout);
 static_assert(kOwnHeartbeatInterval < std::chrono::seconds(2));

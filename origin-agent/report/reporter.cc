@@ -307,6 +307,7 @@ void Reporter::set_incarnation(OriginState& origin, IncarnationId incarnation) {
 // -----------------------------------------------------------------------------------------
 
 void Reporter::tick(MonotonicTime now) {
+  was_ready_ = was_ready_ || (was_attached_ && looked_at_all());
   switch (link_) {
     case Link::kWaiting:
       if (looked_at_all()) open(now);

@@ -99,6 +99,8 @@ class Reporter {
 
   bool attached() const { return link_ == Link::kAttached; }
   bool was_attached() const { return was_attached_; }
+  /// Was attached when every origin known then had been looked at; stays so when others come.
+  bool was_ready() const { return was_ready_; }
   /// Every origin was looked at at least once.
   bool looked_at_all() const { return unseen_ == 0; }
   SavedState saved_state() const;
@@ -174,6 +176,7 @@ class Reporter {
 
   Link link_ = Link::kWaiting;
   bool was_attached_ = false;
+  bool was_ready_ = false;
   std::size_t endpoint_ = 0;
   std::size_t failures_ = 0;  ///< attempts since the last welcome
   MonotonicTime attach_at_ = MonotonicTime::max();

@@ -15,6 +15,7 @@ namespace weir::agent {
 namespace {
 
 constexpr std::string_view kMagic = "weir-origin-agent-state 1";
+constexpr std::string_view kEnd = "end\n";
 
 std::vector<std::string_view> words(std::string_view line) {
   std::vector<std::string_view> found;
@@ -94,18 +95,23 @@ std::string to_text(const ProcessIdentity& process) {
 
 std::string encode(const SavedState& state) {
   std::string text = fmt::format("{}\ngeneration {}\n", kMagic, state.generation_seen);
+  // A file too large to be read would lose everything; incarnations, which cannot be learnt anew,
+  // come first.
+  const auto add = [&text](const std::string& line) {
+    if (text.size() + line.size() + kEnd.size() <= kStateFileBytesMax) text += line;
+  };
   for (const auto& [id, origin] : state.origins) {
     // Ids come from the configuration and from the store; one that would break the format is simply
     // not remembered, which costs a new incarnation after a restart and nothing else.
     if (!is_word(id.str()) || !is_word(origin.process) || !is_word(origin.incarnation.str()))
       continue;
-    text += fmt::format("origin {} {} {}\n", id.str(), origin.process, origin.incarnation.str());
+    add(fmt::format("origin {} {} {}\n", id.str(), origin.process, origin.incarnation.str()));
   }
   for (const auto& [id, registration] : state.registered) {
-    if (is_word(id.str())) text += encode(id, registration);
+    if (is_word(id.str())) add(encode(id, registration));
   }
   // The last line tells a whole file from the beginning of one.
-  return text + "end\n";
+  return text.append(kEnd);
 }
 
 Result<SavedState> decode_saved_state(std::string_view text) {

@@ -11,11 +11,15 @@ namespace weir::agent {
 inline constexpr std::chrono::milliseconds kObserveInterval{1000};
 /// First looks at very many origins are spread over this time.
 inline constexpr std::chrono::milliseconds kFirstLooksSpread{500};
-/// From the start of one protocol probe to the next, and its deadline. A little under a second:
-/// three failures in a row after a probe that was just answered must fit into 4 s (design 9) with
-/// margin.
-inline constexpr std::chrono::milliseconds kProbeInterval{950};
+/// From the last sign of life to the next protocol probe; its deadline; from the start of one that
+/// failed to the next. Three failures in a row after a sign of life must fit into 4 s (design 9)
+/// with margin.
+inline constexpr std::chrono::milliseconds kProbeInterval{1050};
 inline constexpr std::chrono::milliseconds kProbeTimeout{900};
+inline constexpr std::chrono::milliseconds kProbeRetryInterval{900};
+/// An answer to an adapter's own question is a sign of life, too, but the RTMP listener may be dead
+/// all the same: from the start of one probe to the next at most.
+inline constexpr std::chrono::milliseconds kProbeIntervalMax{2100};
 inline constexpr int kProbeFailuresMax = 3;
 /// Looks and probes follow each other this quickly for kEagerFor after a process went away or
 /// appeared: a respawned worker is back within milliseconds.
@@ -42,8 +46,8 @@ inline constexpr std::size_t kOpenFilesProcessesMax = 4096;
 /// Publishers dropped by fencing after one look.
 inline constexpr std::size_t kFencedAtOnceMax = 16;
 
-static_assert(kProbeTimeout < kProbeInterval);
-static_assert(kProbeInterval + (kProbeFailuresMax - 1) * kProbeInterval + kProbeTimeout <
+static_assert(kProbeTimeout <= kProbeRetryInterval && kProbeInterval < kProbeIntervalMax);
+static_assert(kProbeInterval + (kProbeFailuresMax - 1) * kProbeRetryInterval + kProbeTimeout <
               std::chrono::seconds(4));
 
 }  // namespace weir::agent

@@ -56,7 +56,7 @@ void OriginMonitor::use(OriginSource& source) {
   // What the former one was asked will never be answered.
   alive_ = std::make_shared<int>();
   source_ = &source;
-  observing_ = probing_ = look_again_ = false;
+  observing_ = probing_ = look_again_ = vouched_ = false;
   executor_.cancel(observe_timer_);
   executor_.cancel(probe_timer_);
   if (process_) exit_watch_ = watch_exit(*process_);
@@ -93,8 +93,13 @@ void OriginMonitor::observe() {
 
 void OriginMonitor::observed(Observation observation) {
   observing_ = false;
+  vouched_ = false;
+  if (observation.taken_over && process_ && !certain_life())
+    process_gone("another server answers where it did");
   take_process(observation);
   if (process_ && observation.process && is_same_life(*process_, *observation.process)) {
+    vouched_ = observation.answered_at.has_value();
+    if (observation.answered_at) take_proof(*observation.answered_at);
     take_load(observation);
     take_facts(observation);
     if (observation.streams) {
@@ -122,14 +127,21 @@ void OriginMonitor::take_process(const Observation& observation) {
   }
 }
 
-bool OriginMonitor::may_be_alive(const ProcessIdentity& process) {
+bool OriginMonitor::may_be_alive(const ProcessIdentity& process) const {
   return !process.is_visible() || table_.is_alive(process);
+}
+
+std::optional<ProcessIdentity> OriginMonitor::certain_life() const {
+  const bool shown = process_ && process_->is_visible() && table_.is_alive(*process_);
+  return shown || vouched_ ? process_ : std::nullopt;
 }
 
 bool OriginMonitor::replaces_watched(const ProcessIdentity& candidate) {
   if (!may_be_alive(*process_)) return true;
   // Of a process that /proc does not show all that is known is what serves now.
-  if (!process_->is_visible() || !candidate.is_visible()) return true;
+  if (!process_->is_visible()) return true;
+  // What is seen to run is not ended by what somebody says.
+  if (!candidate.is_visible()) return false;
   if (process_->pid == candidate.pid) return true;
   // A reload starts a new worker while the old one finishes its sessions. Several workers that take
   // turns in answering are something else: they began together, and none replaces another.
@@ -158,6 +170,7 @@ std::unique_ptr<ExitWatch> OriginMonitor::watch_exit(const ProcessIdentity& proc
 
 void OriginMonitor::process_gone(const std::string& why) {
   state_ = State::kSearching;
+  vouched_ = false;
   exit_watch_.reset();
   process_.reset();
   executor_.cancel(probe_timer_);
@@ -228,29 +241,49 @@ void OriginMonitor::probed(const ProcessIdentity& process, const probe::ProbeRes
     failures_ = 0;
     first_probe_told_ = true;
     probe_time_ = result.elapsed;
+    last_proof_ = clock_.now();
     if (state_ == State::kProving) {
       state_ = State::kServing;
       listener_.process_seen(facts_.origin, process);
     }
   } else {
-    // Full is not dead: it counts as a doubt, never as the last one.
-    const bool full = result.outcome == probe::Outcome::kTurnedAway;
-    if (!full || failures_ == 0) ++failures_;
-    if (!std::exchange(first_probe_told_, true)) {
-      listener_.process_unanswered(facts_.origin, process);
-    }
-    // Told once for each series: in kProving too, for an origin that was frozen when the agent
-    // came.
-    if (!full && failures_ == kProbeFailuresMax) {
-      // Frozen, not starting: there is nothing to be eager about.
-      if (state_ == State::kServing) eager_until_ = clock_.now();
-      state_ = State::kProving;
-      listener_.process_failed(
-          facts_.origin, VerdictReason::kProbesFailed, clock_.now(),
-          fmt::format("{} probes in a row failed: {}", failures_, result.message));
-    }
+    probe_failed(process, result);
   }
-  probe_after(probe_started_ + pause(kProbeInterval, probes_spread_) - clock_.now());
+  probe_next();
+}
+
+void OriginMonitor::probe_failed(const ProcessIdentity& process, const probe::ProbeResult& result) {
+  // Full is not dead: it counts as a doubt, never as the last one. But whoever stands in front of a
+  // dead server closes at once, too: that it lives has to be known from elsewhere.
+  const bool full = result.outcome == probe::Outcome::kTurnedAway && certain_life();
+  if (!full || failures_ == 0) ++failures_;
+  if (!std::exchange(first_probe_told_, true)) {
+    listener_.process_unanswered(facts_.origin, process);
+  }
+  // Told once for each series: in kProving too, for an origin that was frozen when the agent came.
+  if (full || failures_ != kProbeFailuresMax) return;
+  // Frozen, not starting: there is nothing to be eager about.
+  if (state_ == State::kServing) eager_until_ = clock_.now();
+  state_ = State::kProving;
+  listener_.process_failed(facts_.origin, VerdictReason::kProbesFailed, clock_.now(),
+                           fmt::format("{} probes in a row failed: {}", failures_, result.message));
+}
+
+void OriginMonitor::take_proof(MonotonicTime when) {
+  if (when <= last_proof_) return;
+  last_proof_ = when;
+  // Once in doubt only the listener itself counts. Its first turn keeps it apart from the others.
+  if (state_ == State::kServing && failures_ == 0 && probes_spread_ && !probing_) probe_next();
+}
+
+void OriginMonitor::probe_next() {
+  const MonotonicTime now = clock_.now();
+  if (state_ != State::kServing || failures_ > 0) {
+    const Duration interval = eager() ? Duration(kEagerInterval) : Duration(kProbeRetryInterval);
+    return probe_after(probe_started_ + interval - now);
+  }
+  const MonotonicTime due = last_proof_ + pause(kProbeInterval, probes_spread_);
+  probe_after(std::min(due, probe_started_ + kProbeIntervalMax) - now);
 }
 
 }  // namespace weir::agent

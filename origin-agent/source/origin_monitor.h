@@ -67,6 +67,8 @@ class OriginMonitor {
   /// Asks another source from now on: the origin's addresses changed. Called before the former one
   /// is destroyed.
   void use(OriginSource& source);
+  /// The watched process, when this host shows it or the server named it at the last look.
+  std::optional<ProcessIdentity> certain_life() const;
 
  private:
   enum class State {
@@ -82,15 +84,18 @@ class OriginMonitor {
   void take_load(const Observation& observation);
   void take_facts(Observation& observation);
   Duration pause(Duration interval, bool& spread) const;
-  bool may_be_alive(const ProcessIdentity& process);
+  bool may_be_alive(const ProcessIdentity& process) const;
   bool replaces_watched(const ProcessIdentity& candidate);
   void watch(const ProcessIdentity& process);
   std::unique_ptr<ExitWatch> watch_exit(const ProcessIdentity& process);
   void process_gone(const std::string& why);
 
   void probe();
+  void take_proof(MonotonicTime when);
+  void probe_next();
   void probe_after(Duration delay);
   void probed(const ProcessIdentity& process, const probe::ProbeResult& result);
+  void probe_failed(const ProcessIdentity& process, const probe::ProbeResult& result);
   bool eager() const;
   template <class Function>
   auto guarded(Function function);
@@ -111,6 +116,8 @@ class OriginMonitor {
   bool looks_spread_ = false;
   bool probes_spread_ = false;
   bool first_probe_told_ = false;
+  bool vouched_ = false;      ///< the last look was told by the server itself who serves
+  MonotonicTime last_proof_;  ///< of the process being alive: an answer to a probe or a look
   MonotonicTime eager_until_;
   bool observing_ = false;
   bool look_again_ = false;

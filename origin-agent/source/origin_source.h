@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/base/callback.h"
+#include "common/base/clock.h"
 #include "common/probe/rtmp_probe.h"
 #include "origin-agent/report/messages.h"
 
@@ -31,6 +32,10 @@ struct Observation {
   /// Found out about the server, not configured: most connections it takes, name and version.
   std::optional<std::uint32_t> connections_max;
   std::string software;
+  /// When the server itself said something last, as far as this adapter can ask it.
+  std::optional<MonotonicTime> answered_at;
+  /// Another server answers where this one did.
+  bool taken_over = false;
   std::string trouble;  ///< why something is absent, for people
 };
 

@@ -79,6 +79,7 @@ void SrsSource::answer_later(const std::optional<ProcessIdentity>& watched,
     if (!link_) return done(without_api(watched, std::move(trouble)));
     Observation observation;
     observation.process = process_;
+    observation.answered_at = answered_at_;
     done(std::move(observation));
   });
 }
@@ -195,6 +196,7 @@ void SrsSource::tag_read(const Result<std::string>& answer) {
 void SrsSource::complete() {
   Observation observation;
   observation.process = process_;
+  observation.answered_at = answered_at_;
   observation.streams = publishers_.report();
   observation.players = publishers_.players();
   observation.connections = publishers_.clients();
@@ -226,7 +228,9 @@ void SrsSource::fail(const std::string& trouble) {
   const std::string whole = fmt::format(
       "API of SRS at {}: {}", format_host_port(options_.api->host, options_.api->port), trouble);
   tell(whole);
-  end(without_api(look_->watched, whole));
+  Observation observation = without_api(look_->watched, whole);
+  observation.taken_over = look_->taken_over;
+  end(std::move(observation));
 }
 
 void SrsSource::end(Observation observation) {
@@ -242,14 +246,19 @@ bool SrsSource::take_life(const Life& life, const Summaries* summaries) {
   if (!options_.server.empty() && life.server != options_.server) {
     forget_life();
     announced_ = {};
+    look_->taken_over = true;
     fail(fmt::format("server '{}' answers there, not '{}': its port was taken over", life.server,
                      options_.server));
     return false;
   }
-  if (life_ == life) return true;
+  if (life_ == life) {
+    answered_at_ = clock_.now();
+    return true;
+  }
   forget_life();
   if (summaries != nullptr) {
     life_ = life;
+    answered_at_ = clock_.now();
     find_process(*summaries);
     return true;
   }
@@ -266,6 +275,7 @@ bool SrsSource::take_life(const Life& life, const Summaries* summaries) {
 void SrsSource::forget_life() {
   life_.reset();
   process_.reset();
+  answered_at_.reset();
   publishers_ = Publishers();
   watch_.watch({});
   vhosts_.clear();

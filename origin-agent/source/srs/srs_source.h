@@ -68,7 +68,8 @@ class SrsSource final : public OriginSource {
     std::vector<ApiStream> streams;
     std::vector<std::string> unread;
     std::optional<Summaries> summaries;
-    bool restarted = false;  ///< another life answered meanwhile
+    bool restarted = false;   ///< another life answered meanwhile
+    bool taken_over = false;  ///< another server answered
   };
   using Answered = void (SrsSource::*)(const Result<std::string>&);
 
@@ -108,8 +109,9 @@ class SrsSource final : public OriginSource {
   log::Logger logger_;
   std::uint16_t rtmp_port_ = 0;
 
-  std::optional<Life> life_;                ///< who answered last
-  std::optional<ProcessIdentity> process_;  ///< of life_
+  std::optional<Life> life_;                  ///< who answered last
+  std::optional<ProcessIdentity> process_;    ///< of life_
+  std::optional<MonotonicTime> answered_at_;  ///< by life_, last
   std::uint32_t max_connections_ = 0;
   std::string software_;
   ProcessIdentity announced_;  ///< by heartbeat or options; pid 0 = none

@@ -35,6 +35,10 @@ class FakeHost final : public OriginHost {
     lives.push_back(fmt::format("{} {}", origin, to_text(life)));
   }
   void hinted(std::size_t origin) override { hints.push_back(origin); }
+  std::optional<ProcessIdentity> certain_life(std::size_t origin) const override {
+    const auto found = lives_there.find(origin);
+    return found == lives_there.end() ? std::nullopt : std::optional(found->second);
+  }
   void retire(std::size_t origin) override { retired.insert(origin); }
   bool remove(std::size_t origin) override {
     if (unsaid.contains(origin)) return false;
@@ -50,6 +54,7 @@ class FakeHost final : public OriginHost {
   }
 
   std::map<std::size_t, OriginSettings> origins;
+  std::map<std::size_t, ProcessIdentity> lives_there;
   std::set<std::size_t> retired;
   std::set<std::size_t> unsaid;
   std::vector<std::string> lives;
@@ -135,6 +140,7 @@ TEST_F(OriginRegistryTest, ARestartIsLookedAtAtOnceAndStaysTheSameOrigin) {
   EXPECT_EQ(hear(srs_at(1935, "vid-1", "two")), "changed");
   EXPECT_THAT(host_.lives, ElementsAre("0 two.100"));
   EXPECT_THAT(host_.origins, SizeIs(1));
+  registry().answering(0, true);
   EXPECT_EQ(registry().saved().at(OriginId("vid-1:1935")).service, "two");
 }
 
@@ -147,9 +153,58 @@ TEST_F(OriginRegistryTest, OtherPortsOfTheSameServerAreToldOn) {
   EXPECT_THAT(host_.lives, IsEmpty()) << "it is the same life";
 }
 
-TEST_F(OriginRegistryTest, AnotherServerAtTheSameAddressEndsTheOneBefore) {
+TEST_F(OriginRegistryTest, AHeartbeatEndsNoOriginThatAnswers) {
   hear(srs_at(1935));
   registry().answering(0, true);
+  host_.lives_there[0] = {100, 7000, "one"};
+  EXPECT_THAT(hear(srs_at(1935, "vid-2")), HasSubstr("'vid-1:1935' answers at 10.0.0.1:1935"));
+  Registration without_api = srs_at(1935);
+  without_api.heartbeat.api.clear();
+  EXPECT_THAT(hear(without_api), HasSubstr("answers at 10.0.0.1:1935"));
+  EXPECT_THAT(host_.retired, IsEmpty());
+  EXPECT_THAT(host_.hints, ElementsAre(0, 0)) << "a look tells whether it is true";
+  registry().admit_successors();
+  EXPECT_EQ(host_.ids(), "vid-1:1935 ") << "it still answers";
+  EXPECT_EQ(hear(srs_at(1935)), "known");
+}
+
+TEST_F(OriginRegistryTest, WhoWasRefusedHasThePlaceAsSoonAsItIsFree) {
+  hear(srs_at(1935));
+  registry().answering(0, true);
+  host_.lives_there[0] = {100, 0, "one"};
+  hear(srs_at(1935, "vid-2"));
+  host_.lives_there.clear();
+  registry().answering(0, false);
+  registry().admit_successors();
+  EXPECT_THAT(host_.retired, ElementsAre(0));
+  EXPECT_EQ(host_.origins.at(1).spec.id, OriginId("vid-2:1935"));
+  registry().answering(1, true);
+  host_.lives_there[1] = {100, 0, "one"};
+  hear(srs_at(1935, "vid-3"));
+  pass(kSuccessorKept + 1s);
+  registry().answering(1, false);
+  registry().admit_successors();
+  EXPECT_THAT(host_.retired, ElementsAre(0)) << "that was long ago";
+}
+
+TEST_F(OriginRegistryTest, ASuccessorWithoutRoomDoesNotEndTheOneBefore) {
+  hear(srs_at(1935));
+  registry().answering(0, true);
+  for (int i = 1; i < static_cast<int>(kOriginsMax); ++i) {
+    hear(srs_at(static_cast<std::uint16_t>(10000 + 3 * i), fmt::format("vid-x{}", i)));
+    registry().answering(static_cast<std::size_t>(i), true);
+  }
+  registry().answering(0, false);
+  EXPECT_THAT(hear(srs_at(1935, "vid-2")), HasSubstr("as many as it can"));
+  EXPECT_THAT(host_.retired, IsEmpty());
+  pass(kGivesWayAfter);
+  EXPECT_EQ(hear(srs_at(1935, "vid-2")), "added");
+}
+
+TEST_F(OriginRegistryTest, AnotherServerHasTheAddressOfOneThatIsGone) {
+  hear(srs_at(1935));
+  registry().answering(0, true);
+  registry().answering(0, false);
   EXPECT_EQ(hear(srs_at(1935, "vid-2")), "added");
   EXPECT_THAT(host_.retired, ElementsAre(0));
   EXPECT_EQ(host_.origins.at(1).spec.id, OriginId("vid-2:1935"));
@@ -170,6 +225,25 @@ TEST_F(OriginRegistryTest, TwoBehindOneAdvertisedAddressAreAnErrorForTheSecond) 
   EXPECT_THAT(host_.retired, IsEmpty());
   registry().answering(0, false);
   EXPECT_EQ(hear(srs_at(1935, "vid-2", "one", "172.17.0.3")), "added");
+}
+
+TEST_F(OriginRegistryTest, ClonesBehindOneAdvertisedAddressAreNotTakenForOneServer) {
+  options_.around.advertise = "192.0.2.1";
+  hear(srs_at(1935, "vid-1", "one", "172.17.0.2"));
+  registry().answering(0, true);
+  host_.lives_there[0] = {100, 0, "one"};
+  EXPECT_THAT(hear(srs_at(1935, "vid-1", "two", "172.17.0.3")), HasSubstr("192.0.2.1:1935"));
+  EXPECT_THAT(host_.lives, IsEmpty());
+  EXPECT_EQ(host_.origins.at(0).local_rtmp, "172.17.0.2:1935");
+  // The same life over another path is the same server, a restarted one as well.
+  EXPECT_EQ(hear(srs_at(1935, "vid-1", "one", "172.17.0.9")), "changed");
+  host_.lives_there[0] = {100, 0, "three"};
+  EXPECT_EQ(hear(srs_at(1935, "vid-1", "three", "172.17.0.2")), "changed");
+  EXPECT_EQ(hear(srs_at(1935, "vid-1", "three", "172.17.0.9")), "changed");
+  EXPECT_EQ(host_.origins.at(0).local_rtmp, "172.17.0.2:1935");
+  registry().answering(0, false);
+  EXPECT_EQ(hear(srs_at(1935, "vid-1", "two", "172.17.0.3")), "changed") << "it moved";
+  EXPECT_EQ(host_.origins.at(0).local_rtmp, "172.17.0.3:1935");
 }
 
 TEST_F(OriginRegistryTest, ALoopbackAddressWithARemoteControlPlaneIsRefusedWithTheReason) {
@@ -246,6 +320,7 @@ TEST_F(OriginRegistryTest, AnEntryForItsPortOverridesWhatItRegistersWith) {
   entry.spec.id = OriginId("o1");
   entry.spec.zone = "z";
   entry.spec.capacity.connections = 300;
+  entry.cores = 2;
   entry.local_rtmp = "127.0.0.1:1935";
   entry.takes_registered_hosts = true;
   options_.overrides = {entry};
@@ -257,12 +332,20 @@ TEST_F(OriginRegistryTest, AnEntryForItsPortOverridesWhatItRegistersWith) {
   EXPECT_EQ(host_.origins.at(0).spec.zone, "z");
   EXPECT_EQ(host_.origins.at(0).spec.capacity.connections, 300U);
   EXPECT_EQ(host_.origins.at(0).spec.endpoints.at(0).address, "10.0.0.1:1935");
+  EXPECT_EQ(host_.origins.at(0).cores, 2);
+  EXPECT_EQ(host_.origins.at(0).spec.capacity.cores, 2);
+  EXPECT_EQ(host_.origins.at(1).cores, 1);
   EXPECT_EQ(host_.origins.at(1).spec.zone, "default");
 }
 
 TEST_F(OriginRegistryTest, ARestartedAgentWatchesThemAgainUnderTheirNames) {
   hear(srs_at(1935));
   hear(srs_at(1935, "vid-1", "one", "172.17.0.3"));
+  hear(srs_at(1945));
+  EXPECT_THAT(registry().saved(), IsEmpty()) << "nobody knows whether there is a server at all";
+  const int saves = host_.saves;
+  for (const std::size_t origin : {0U, 1U}) registry().answering(origin, true);
+  EXPECT_EQ(host_.saves, saves + 2);
   SavedState saved;
   saved.registered = registry().saved();
   saved.origins[OriginId("vid-1:1935")] = {"later.100", IncarnationId("i1")};
@@ -280,6 +363,56 @@ TEST_F(OriginRegistryTest, ARestartedAgentWatchesThemAgainUnderTheirNames) {
   EXPECT_EQ(hear(srs_at(1935)), "known");
   saved.registered.erase(OriginId("damaged"));
   EXPECT_EQ(registry().saved(), saved.registered);
+}
+
+TEST_F(OriginRegistryTest, ClonesOfOneEntryKeepTheirNamesWhenTheAgentRestarts) {
+  OriginSettings entry;
+  entry.spec.id = OriginId("z1");
+  entry.local_rtmp = "0.0.0.0:1935";
+  entry.takes_registered_hosts = true;
+  options_.overrides = {entry};
+  // The entry's own name goes to the first, and would come last in the file: z1, z1:1935, …
+  hear(srs_at(1935, "vid-1", "one", "172.17.0.2"));
+  hear(srs_at(1935, "vid-1", "two", "172.17.0.3"));
+  hear(srs_at(1935, "vid-1", "three", "172.17.0.4"));
+  std::map<std::string, OriginId> before;
+  for (const auto& [number, settings] : host_.origins)
+    before[settings.local_rtmp] = settings.spec.id;
+  for (const std::size_t origin : {0U, 1U, 2U}) registry().answering(origin, true);
+  SavedState saved;
+  saved.registered = registry().saved();
+  // The one with the entry's own name has been forgotten meanwhile.
+  saved.registered.erase(OriginId("z1"));
+  host_ = FakeHost();
+  registry_.reset();
+  registry().restore(saved);
+  ASSERT_THAT(host_.origins, SizeIs(2));
+  for (const auto& [number, settings] : host_.origins)
+    EXPECT_EQ(settings.spec.id, before.at(settings.local_rtmp)) << settings.local_rtmp;
+  // Another name in the configuration is taken up.
+  options_.overrides[0].spec.id = OriginId("y1");
+  host_ = FakeHost();
+  registry_.reset();
+  registry().restore(saved);
+  EXPECT_EQ(host_.origins.at(0).spec.id, OriginId("y1"));
+}
+
+TEST_F(OriginRegistryTest, WhatIsKeptOfALongRegistrationIsWhatIsUsed) {
+  Registration registration = srs_at(1935);
+  srs::Heartbeat& heartbeat = registration.heartbeat;
+  for (std::uint16_t i = 1; i < 16; ++i) {
+    heartbeat.rtmp.push_back({"", static_cast<std::uint16_t>(20000 + i), srs::Transport::kTcp});
+    heartbeat.api.push_back({"", static_cast<std::uint16_t>(21000 + i), srs::Transport::kTcp});
+    heartbeat.rtc.push_back({"", static_cast<std::uint16_t>(22000 + i),
+                             i % 2 == 0 ? srs::Transport::kUdp : srs::Transport::kTcp});
+  }
+  EXPECT_EQ(hear(registration), "added");
+  EXPECT_EQ(hear(registration), "known");
+  registry().answering(0, true);
+  const SavedRegistration saved = registry().saved().at(OriginId("vid-1:1935"));
+  EXPECT_THAT(saved.rtmp, SizeIs(kRtmpListenersKept));
+  EXPECT_THAT(saved.api, ElementsAre("tcp://0.0.0.0:1937"));
+  EXPECT_THAT(saved.rtc, ElementsAre("udp://0.0.0.0:22002"));
 }
 
 TEST_F(OriginRegistryTest, AHookIsForTheOriginThatItNames) {

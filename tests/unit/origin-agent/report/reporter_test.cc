@@ -367,6 +367,7 @@ TEST_F(ReporterTest, AnOriginAddedWhileAttachedIsOfferedOnceItAnswers) {
   spec.id = OriginId("o3");
   const std::size_t added = reporter_->add_origin(spec);
   EXPECT_FALSE(reporter_->looked_at_all());
+  EXPECT_TRUE(reporter_->was_ready()) << "one that comes later does not undo it";
   sent_.clear();
   see(added, ProcessIdentity{300, 1});
   EXPECT_TRUE(reporter_->looked_at_all());

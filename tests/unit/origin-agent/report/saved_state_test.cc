@@ -47,6 +47,21 @@ TEST(SavedStateTest, ARegistrationThatCannotBeReadIsDamage) {
   EXPECT_TRUE(later) << "keys of a later version are passed over";
 }
 
+TEST(SavedStateTest, NothingIsWrittenThatCouldNotBeRead) {
+  SavedState state = sample();
+  for (std::size_t i = 0; i < kOriginsMax; ++i) {
+    SavedRegistration& registration = state.registered[OriginId("vid-" + std::to_string(i))];
+    registration.server = std::string(3000, 's');
+    registration.rtmp = {"tcp://" + std::string(3000, 'h') + ":1935"};
+  }
+  const std::string text = encode(state);
+  EXPECT_LE(text.size(), kStateFileBytesMax);
+  const auto decoded = decode_saved_state(text);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(decoded->origins, state.origins);
+  EXPECT_GT(decoded->registered.size(), 500U);
+}
+
 TEST(SavedStateTest, EveryTruncationIsNoticed) {
   const std::string text = encode(sample());
   // Without its last byte, the line feed after `end`, it is whole all the same.

@@ -24,7 +24,7 @@ const ProcessIdentity kRespawned{11, 5000};
 /// An origin whose process and answers the test sets.
 class FakeSource final : public OriginSource {
  public:
-  explicit FakeSource(Executor& executor) : executor_(executor) {}
+  FakeSource(Executor& executor, const Clock& clock) : executor_(executor), clock_(clock) {}
 
   void observe(const std::optional<ProcessIdentity>&, Callback<void(Observation)> done) override {
     ++looks;
@@ -34,6 +34,8 @@ class FakeSource final : public OriginSource {
       if (process) observation.streams = streams;
       observation.connections_max = connections_max;
       observation.software = software;
+      if (process && names_itself && !frozen) observation.answered_at = clock_.now();
+      observation.taken_over = taken_over;
       done(std::move(observation));
     });
   }
@@ -57,11 +59,14 @@ class FakeSource final : public OriginSource {
   bool frozen = false;
   bool refusing = false;
   bool full = false;
+  bool names_itself = false;  ///< it has an API that answers
+  bool taken_over = false;
   int looks = 0;
   int probes = 0;
 
  private:
   Executor& executor_;
+  const Clock& clock_;
 };
 
 class FakeProcesses final : public ProcessTable {
@@ -131,7 +136,7 @@ class OriginMonitorTest : public ::testing::Test {
 
   testing::ManualClock clock_;
   testing::ManualExecutor executor_{clock_};
-  FakeSource source_{executor_};
+  FakeSource source_{executor_, clock_};
   FakeProcesses processes_;
   Notes notes_{clock_};
   std::optional<OriginMonitor> monitor_;
@@ -145,7 +150,40 @@ TEST_F(OriginMonitorTest, AProcessIsToldOnceItAnsweredAProbe) {
   executor_.advance(60s);
   EXPECT_THAT(notes_.lines, ElementsAre("seen 10"));
   EXPECT_NEAR(source_.looks, 61, 2);
-  EXPECT_NEAR(source_.probes, 64, 2);
+  EXPECT_NEAR(source_.probes, 58, 2);
+}
+
+TEST_F(OriginMonitorTest, WhoAnswersLooksIsProbedLessOften) {
+  source_.process = kFirst;
+  source_.names_itself = true;
+  start();
+  executor_.advance(60s);
+  EXPECT_NEAR(source_.probes, 30, 2);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10"));
+  const MonotonicTime closed = clock_.now();
+  source_.refusing = true;
+  while (notes_.lines.size() < 2 && since(closed) < 10s) executor_.advance(10ms);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "probes failed"))
+      << "its API lives, its listener is dead";
+  EXPECT_LT(since(closed), 4s);
+}
+
+TEST_F(OriginMonitorTest, WhoAnswersLooksIsJudgedWithinFourSecondsAsWell) {
+  source_.process = kFirst;
+  source_.names_itself = true;
+  start();
+  for (int i = 0; i < 80; ++i) {
+    executor_.advance(3s + i * 25ms);
+    notes_.lines.clear();
+    const MonotonicTime stopped = clock_.now();
+    source_.frozen = true;
+    while (notes_.lines.empty() && since(stopped) < 10s) executor_.advance(5ms);
+    EXPECT_THAT(notes_.lines, ElementsAre("probes failed"));
+    EXPECT_LT(since(stopped), 4s);
+    EXPECT_GT(since(stopped), 1800ms) << "three probes, not one";
+    source_.frozen = false;
+    executor_.advance(2s);
+  }
 }
 
 TEST_F(OriginMonitorTest, AnExitIsToldAtOnceAndTheRespawnedProcessSoonAfter) {
@@ -202,12 +240,56 @@ TEST_F(OriginMonitorTest, AFullProcessThatClosesAtOnceIsNeverJudged) {
   EXPECT_THAT(notes_.lines, ElementsAre("probes failed"));
 }
 
+TEST_F(OriginMonitorTest, WhoClosesAtOnceForAServerThatIsGoneIsJudged) {
+  const ProcessIdentity hidden{10, 0, "one"};
+  source_.process = hidden;
+  source_.names_itself = true;
+  source_.full = false;
+  start();
+  executor_.advance(5s);
+  source_.full = true;
+  executor_.advance(20s);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10")) << "its API says that it lives";
+  source_.process.reset();
+  executor_.advance(5s);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "probes failed"));
+}
+
+TEST_F(OriginMonitorTest, WhatIsSeenToRunIsNotEndedByAnAnswerFromElsewhere) {
+  source_.process = ProcessIdentity{10, 1000, "one"};
+  start();
+  executor_.advance(5s);
+  EXPECT_EQ(monitor_->certain_life(), source_.process);
+  source_.process = ProcessIdentity{77, 0, "other"};
+  source_.taken_over = true;
+  executor_.advance(5s);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10"));
+  source_.taken_over = false;
+  processes_.kill(ProcessIdentity{10, 1000, "one"});
+  executor_.advance(1s);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "gone", "seen 77"));
+}
+
+TEST_F(OriginMonitorTest, AProcessThatThisHostDoesNotShowIsGoneWhenAnotherServerAnswers) {
+  source_.process = ProcessIdentity{10, 0, "one"};
+  source_.names_itself = true;
+  start();
+  EXPECT_EQ(monitor_->certain_life(), std::nullopt);
+  executor_.advance(5s);
+  EXPECT_EQ(monitor_->certain_life(), source_.process);
+  source_.process.reset();
+  source_.taken_over = true;
+  executor_.advance(1100ms);
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "gone"));
+  EXPECT_EQ(monitor_->certain_life(), std::nullopt);
+}
+
 TEST_F(OriginMonitorTest, TwoFailedProbesAreNoVerdict) {
   source_.process = kFirst;
   start();
   executor_.advance(5s);
   source_.refusing = true;
-  executor_.advance(1900ms);
+  executor_.advance(1700ms);
   source_.refusing = false;
   executor_.advance(10s);
   EXPECT_THAT(notes_.lines, ElementsAre("seen 10"));
@@ -341,7 +423,7 @@ TEST_F(OriginMonitorTest, AnotherSourceIsAskedOnAndWhatWasKnownStays) {
   source_.process = kFirst;
   start();
   executor_.advance(5s);
-  FakeSource other(executor_);
+  FakeSource other(executor_, clock_);
   other.process = kFirst;
   monitor_->use(other);
   const int looks = source_.looks;

@@ -296,11 +296,16 @@ TEST_F(SrsSourceTest, OneThatRestartsWithinALookIsReadAnewOnce) {
 
 TEST_F(SrsSourceTest, AnotherServerOnThePortIsToldAndIsNotThisOrigin) {
   make({.server = "vid-a"});
-  ASSERT_TRUE(look().process);
+  const Observation before = look();
+  ASSERT_TRUE(before.process);
+  EXPECT_TRUE(before.answered_at);
+  EXPECT_FALSE(before.taken_over);
   srs_.server = "vid-b";
   srs_.service = "s7";
   const Observation seen = look_after(2s);
   EXPECT_FALSE(seen.process);
+  EXPECT_FALSE(seen.answered_at);
+  EXPECT_TRUE(seen.taken_over);
   EXPECT_FALSE(seen.streams);
   EXPECT_NE(seen.trouble.find("server 'vid-b' answers there, not 'vid-a'"), std::string::npos)
       << seen.trouble;
