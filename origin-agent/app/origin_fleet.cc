@@ -1,8 +1,10 @@
 #include "origin-agent/app/origin_fleet.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "origin-agent/app/limits.h"
 #include "origin-agent/source/limits.h"
 
 namespace weir::agent {
@@ -10,6 +12,13 @@ namespace {
 
 /// Most connections of an SRS whose configuration says nothing about them.
 constexpr std::uint32_t kSrsConnectionsDefault = 1000;
+/// What is told of them: SRS counts the agent's own among them, too, and the first one beyond them
+/// may cost it its listener.
+std::uint32_t told_connections(std::uint32_t connections_max) {
+  const std::uint32_t margin =
+      std::max(kSrsConnectionsMarginMin, connections_max / kSrsConnectionsMarginFraction);
+  return connections_max - std::min(margin, connections_max / 2);
+}
 /// Label that names the software, unless the configuration has one of that name.
 constexpr const char* kSoftwareLabel = "software";
 
@@ -23,8 +32,11 @@ double phase_of(std::size_t origin) {
 
 OriginSpec OriginFleet::spec_of(const Watched& watched) {
   OriginSpec spec = watched.settings.spec;
-  if (spec.kind == OriginKind::kSrs && spec.capacity.connections == 0) {
-    spec.capacity.connections = watched.found.connections_max.value_or(kSrsConnectionsDefault);
+  if (spec.kind == OriginKind::kSrs) {
+    std::uint32_t& connections = spec.capacity.connections;
+    if (connections == 0)
+      connections = watched.found.connections_max.value_or(kSrsConnectionsDefault);
+    connections = told_connections(connections);
   }
   if (!watched.found.software.empty()) spec.labels.emplace(kSoftwareLabel, watched.found.software);
   return spec;
@@ -80,6 +92,11 @@ void OriginFleet::hinted(std::size_t origin) {
   if (!watched.monitor) return;
   watched.source->hinted();
   watched.monitor->look();
+}
+
+std::optional<ProcessIdentity> OriginFleet::certain_life(std::size_t origin) const {
+  const Watched& watched = origins_.at(origin);
+  return watched.monitor ? watched.monitor->certain_life() : std::nullopt;
 }
 
 void OriginFleet::retire(std::size_t origin) {

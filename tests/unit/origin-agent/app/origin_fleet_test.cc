@@ -142,11 +142,24 @@ class OriginFleetTest : public ::testing::Test, public DriverObserver {
   std::optional<OriginFleet> fleet_;
 };
 
+TEST_F(OriginFleetTest, AnSrsIsGivenLessConnectionsThanItsOwnLimit) {
+  OriginSettings settings = srs();
+  for (const auto& [limit, told] : {std::pair{10U, 5U}, {100U, 84U}, {4000U, 3800U}}) {
+    settings.spec.capacity.connections = limit;
+    settings.spec.id = OriginId("o" + std::to_string(limit));
+    const std::size_t origin = fleet_->add(settings);
+    EXPECT_EQ(driver_->reporter().spec(origin).capacity.connections, told);
+  }
+  settings.spec.kind = OriginKind::kGeneric;
+  settings.spec.id = OriginId("other");
+  EXPECT_EQ(driver_->reporter().spec(fleet_->add(settings)).capacity.connections, 4000U);
+}
+
 TEST_F(OriginFleetTest, AnOriginIsOfferedWithWhatWasFoundOutAboutIt) {
   added();
   const OriginSeen seen = link_.all<OriginSeen>().back();
   EXPECT_EQ(seen.process, "one.100");
-  EXPECT_EQ(seen.spec->capacity.connections, 300U);
+  EXPECT_EQ(seen.spec->capacity.connections, 284U) << "room is left below its own limit";
   EXPECT_EQ(seen.spec->labels.at("software"), "SRS/7.0.18");
   EXPECT_THAT(registry_.expose(),
               HasSubstr("weir_agent_origin_answering{origin=\"vid-1:1935\"} 1"));
