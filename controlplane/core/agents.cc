@@ -20,6 +20,16 @@ membership::Reason translate(VerdictReason reason) {
                                                : membership::Reason::kProbesFailed;
 }
 
+bool same_rtmp_address(const model::OriginDescription& a, const model::OriginDescription& b) {
+  for (const model::Endpoint& endpoint : a.endpoints) {
+    if (endpoint.protocol != model::Protocol::kRtmp) continue;
+    for (const model::Endpoint& other : b.endpoints) {
+      if (other.protocol == endpoint.protocol && other.address == endpoint.address) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 Agents::Agents(Context& context, ClusterView& view, Generation& generation, EventRing& events,
@@ -69,6 +79,8 @@ void Agents::message(const std::shared_ptr<AgentLink>& link, AgentUp message) {
     seen(agent, std::move(*origin));
   } else if (auto* evidence = std::get_if<OriginVerdict>(&message)) {
     verdict(agent, *evidence);
+  } else if (auto* gone = std::get_if<OriginForgotten>(&message)) {
+    forgotten(agent, gone->origin);
   }
 }
 
@@ -111,6 +123,7 @@ void Agents::hello(const std::shared_ptr<AgentLink>& link, AgentHello hello) {
   for (const OriginSeen& seen : hello.origins) named.insert(seen.own);
   prune(agent, [&](const OriginId& own, const Origin&) { return !named.contains(own); });
   std::erase_if(agent.rejected, [&](const auto& entry) { return !named.contains(entry.first); });
+  for (auto& [own, origin] : agent.origins) origin.told = false;
   // Of two that ask for one id, who had it keeps it, also after a loss of history.
   std::ranges::partition(hello.origins,
                          [](const OriginSeen& seen) { return !seen.incarnation.empty(); });
@@ -140,12 +153,50 @@ void Agents::prune(Agent& agent, Gone gone) {
   std::erase_if(agent.origins, [&](const auto& entry) {
     const auto& [own, origin] = entry;
     if (!gone(own, origin)) return false;
-    if (owns(agent.id, own, origin.id)) {
-      owners_.erase(origin.id);
-      reported_.clear(origin.id);
-    }
+    disown(agent, own, origin.id);
     return true;
   });
+}
+
+void Agents::disown(Agent& agent, const OriginId& own, const OriginId& id) {
+  if (!owns(agent.id, own, id)) return;
+  owners_.erase(id);
+  reported_.clear(id);
+  if (agent.left.size() < kOriginsPerAgentMax) agent.left.insert(id);
+}
+
+void Agents::forgotten(Agent& agent, const OriginId& own) {
+  agent.rejected.erase(own);
+  const auto found = agent.origins.find(own);
+  if (found == agent.origins.end()) return;
+  const OriginId id = found->second.id;
+  const bool owned = owns(agent.id, own, id);
+  disown(agent, own, id);
+  agent.origins.erase(found);
+  if (!owned) return;
+  liveness_.tell([&](membership::Membership& rules) {
+    return rules.origin_forgotten(agent.id, id, context_.clock.now());
+  });
+  for (const auto& [name, origin] : agent.origins) {
+    if (!origin.accepted.empty()) replace_left(agent, origin);
+  }
+}
+
+void Agents::replace_left(Agent& agent, const Origin& successor) {
+  // Its end was not told: it came while its agent was away, or nobody saw it.
+  std::vector<OriginId> replaced;
+  std::erase_if(agent.left, [&](const OriginId& id) {
+    const auto* record = view_.origin(id);
+    if (record == nullptr || record->dead || owners_.contains(id)) return true;
+    if (!same_rtmp_address(record->description, successor.seen.description)) return false;
+    replaced.push_back(id);
+    return true;
+  });
+  for (const OriginId& id : replaced) {
+    liveness_.tell([&](membership::Membership& rules) {
+      return rules.origin_replaced(id, context_.clock.now());
+    });
+  }
 }
 
 void Agents::tick() {
@@ -204,6 +255,7 @@ Agents::Origin* Agents::note_seen(Agent& agent, OriginSeen seen) {
   if (origin.seen.process != seen.process) {
     origin.accepted = {};
     origin.listed = false;
+    origin.spellings.clear();
     if (owns(agent.id, own, origin.id)) reported_.clear(origin.id);
   }
   origin.seen = std::move(seen);
@@ -299,12 +351,13 @@ void Agents::accepted(const AgentId& agent_id, const OriginId& own, const std::s
     return rules.origin_registered({id, origin.accepted, agent_id, origin.seen.probe_answered},
                                    context_.clock.now());
   });
+  replace_left(agent, origin);
   if (!agent.link) return;
   agent.link->send(OriginAccepted{own, id, process, origin.accepted, {}});
-  if (first) {
-    hand_over_streams(origin);
-    tell_epochs(agent, origin);
-  }
+  if (first) take_streams(agent, origin, origin.seen.streams, {}, origin.seen.streams_known);
+  // Also to an agent that was away: placements may have moved meanwhile.
+  const bool told = std::exchange(origin.told, true);
+  if (first || !told) tell_epochs(agent, origin);
 }
 
 void Agents::verdict(Agent& agent, const OriginVerdict& verdict) {
@@ -347,9 +400,12 @@ void Agents::end_all(std::string_view reason) {
   }
 }
 
-Agents::Agent* Agents::owner(const OriginId& origin) {
+Agents::Owner Agents::owner(const OriginId& origin) {
   const auto found = owners_.find(origin);
-  return found == owners_.end() ? nullptr : &agents_.at(found->second.agent);
+  if (found == owners_.end()) return {};
+  Origin* own = find(found->second.agent, found->second.origin);
+  if (own == nullptr) return {};
+  return {&agents_.at(found->second.agent), own};
 }
 
 std::size_t Agents::waiting_for_process() const {

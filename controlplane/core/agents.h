@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -25,6 +26,7 @@
 #include "controlplane/core/origin_board.h"
 #include "controlplane/core/reported_streams.h"
 #include "controlplane/core/restorer.h"
+#include "controlplane/core/stream_spellings.h"
 
 namespace weir::core {
 
@@ -68,6 +70,10 @@ class Agents {
     OriginId id;             ///< in the cluster; the one asked for until it was accepted
     IncarnationId accepted;  ///< of `seen.process`; empty = not accepted yet
     bool listed = false;     ///< its streams are known completely
+    bool told = false;       ///< on this link: the epochs of its streams
+    StreamSpellings spellings;
+    std::uint64_t reading = 0;  ///< of its streams, as its agent counts them
+    MonotonicTime read_at{};    ///< when that one was first told of
   };
   struct Agent {
     AgentId id;
@@ -76,19 +82,26 @@ class Agents {
     std::optional<MonotonicTime> detached_since;
     std::map<OriginId, Origin> origins;        ///< by the agent's own name
     std::map<OriginId, std::string> rejected;  ///< likewise, and why
+    /// Ids in the cluster that it reported on and does not any more.
+    std::set<OriginId> left;
   };
 
   void hello(const std::shared_ptr<AgentLink>& link, AgentHello hello);
   void report(Agent& agent, LoadReport& report);
-  void report_origin(Origin& origin, OriginReport& report);
+  void report_origin(const Agent& agent, Origin& origin, OriginReport& report);
   void seen(Agent& agent, OriginSeen seen);
   void verdict(Agent& agent, const OriginVerdict& verdict);
+  void forgotten(Agent& agent, const OriginId& own);
   void detach(Agent& agent);
   /// Keeps what is known of the origin; null: turned away.
   Origin* note_seen(Agent& agent, OriginSeen seen);
   void reject(Agent& agent, const OriginSeen& seen, const std::string& why);
   /// Whether the origin's id in the cluster is taken for this very origin of this agent.
   bool owns(const AgentId& agent, const OriginId& own, const OriginId& id) const;
+  /// What the origin owns goes with it.
+  void disown(Agent& agent, const OriginId& own, const OriginId& id);
+  /// Where `successor` is served now, nothing else can be.
+  void replace_left(Agent& agent, const Origin& successor);
   /// Forgets those of its origins for which `gone` holds, with what they own.
   template <class Gone>
   void prune(Agent& agent, Gone gone);
@@ -97,11 +110,18 @@ class Agents {
   void upsert(const AgentId& agent, const OriginId& own);
   void accepted(const AgentId& agent, const OriginId& own, const std::string& process,
                 const store::OriginUpserted& upserted);
-  void hand_over_streams(Origin& origin);
+  void take_streams(const Agent& agent, Origin& origin, std::vector<ReportedStream> live,
+                    std::vector<StreamKey> ended, bool complete);
   void tell_epochs(const Agent& agent, const Origin& origin);
+  /// Under every name that the origin has for the stream.
+  void tell_epoch(const Agent& agent, const Origin& origin, const model::Placement& placement);
   void on_placement(const ClusterView::PlacementChange& change);
   void on_live(const OriginId& origin, const StreamKey& stream);
-  Agent* owner(const OriginId& origin);
+  struct Owner {
+    Agent* agent = nullptr;  ///< null: nobody reports on it
+    Origin* origin = nullptr;
+  };
+  Owner owner(const OriginId& origin);
 
   Context& context_;
   ClusterView& view_;

@@ -115,7 +115,7 @@ void Holders::give_up_lost_forwarders() {
 }
 
 void Holders::origin_snapshot(const OriginId& origin, const IncarnationId& incarnation,
-                              const std::set<StreamKey>& live) {
+                              const std::set<StreamKey>& live, Duration age) {
   if (generation_.settling()) return;
   std::vector<model::Placement> missed;
   for (const StreamKey& stream : view_.streams_of(origin)) {
@@ -132,8 +132,7 @@ void Holders::origin_snapshot(const OriginId& origin, const IncarnationId& incar
     if (forwarders_.attached(holder->forwarder)) {
       ask(placement);
     } else {
-      // The report covers at most its interval: it is not older than that.
-      orphan(placement, store::OrphanRequest::Evidence::kRenewalGone, kReportInterval);
+      orphan(placement, store::OrphanRequest::Evidence::kRenewalGone, age);
     }
   }
 }

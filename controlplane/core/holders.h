@@ -29,9 +29,9 @@ class Holders {
   void changed(const ForwarderId& forwarder, const SessionChanges& changes);
   void forgotten(const ForwarderId& forwarder);
 
-  /// The streams that an origin says are live, all of them.
+  /// The streams that an origin says are live, all of them; read not longer than `age` ago.
   void origin_snapshot(const OriginId& origin, const IncarnationId& incarnation,
-                       const std::set<StreamKey>& live);
+                       const std::set<StreamKey>& live, Duration age);
   /// An origin is known under a new incarnation but still carries this publisher.
   void still_carried(const StreamKey& stream, const IncarnationId& incarnation,
                      std::string_view tag);

@@ -234,9 +234,15 @@ struct OriginVerdict {
   Duration evidence_age{};
 };
 
+/// Not watched any more: no report or verdict about it follows.
+struct OriginForgotten {
+  OriginId origin;
+};
+
 struct AgentHeartbeat {};
 
-using AgentUp = std::variant<AgentHello, LoadReport, OriginSeen, OriginVerdict, AgentHeartbeat>;
+using AgentUp = std::variant<AgentHello, LoadReport, OriginSeen, OriginVerdict, OriginForgotten,
+                             AgentHeartbeat>;
 
 // --- agents, down
 

@@ -28,6 +28,7 @@ std::string description_error(const model::OriginDescription& description) {
   }
   if (description.endpoints.empty()) return "no endpoint is given";
   if (description.endpoints.size() > kEndpointsMax) return "too many endpoints";
+  if (description.software_version.size() > kTextBytesMax) return "its version is too long";
   if (description.labels.size() > kLabelsMax) return "too many labels";
   for (const auto& [key, value] : description.labels) {
     if (key.size() > kTextBytesMax || value.size() > kTextBytesMax) return "a label is too long";

@@ -40,6 +40,7 @@ Effects Membership::origin_registered(const RegisteredOrigin& registered, Monoto
   }
 
   hand_over(id, origin, registered.agent);
+  origin.left_by_agent = false;
   if (origin.probed_here()) {
     if (!origin.next_probe) start_probing(id, origin, now);
   } else {
@@ -108,6 +109,27 @@ Effects Membership::origin_seen(const AgentId& agent, const SeenOrigin& seen, Mo
   return effects;
 }
 
+Effects Membership::origin_forgotten(const AgentId& agent, const OriginId& id, MonotonicTime now) {
+  notice_stall(now);
+  Effects effects;
+  const auto entry = origins_.find(id);
+  if (entry == origins_.end() || entry->second.agent != agent) return effects;
+  OriginFacts& origin = entry->second;
+  origin.present = false;
+  update(id, origin, effects);
+  if (!origin.dead()) arm(now + kMissingKept, TimerKind::kMissing, id.str());
+  return effects;
+}
+
+Effects Membership::origin_replaced(const OriginId& id, MonotonicTime now) {
+  notice_stall(now);
+  Effects effects;
+  const auto entry = origins_.find(id);
+  if (entry == origins_.end() || entry->second.dead()) return effects;
+  execute(id, entry->second, Reason::kReplaced, Duration{}, now, effects);
+  return effects;
+}
+
 Effects Membership::agent_message(const AgentId& id, MonotonicTime now) {
   notice_stall(now);
   Effects effects;
@@ -121,7 +143,15 @@ Effects Membership::agent_message(const AgentId& id, MonotonicTime now) {
     agent.timer_armed = true;
     arm(now + kSilence, TimerKind::kAgentSilence, id.str());
   }
-  for (const auto& origin : agent.origins) update(origin, origins_.at(origin), effects);
+  for (const auto& name : agent.origins) {
+    OriginFacts& origin = origins_.at(name);
+    update(name, origin, effects);
+    // Dials failed while it was cut off with its host, and it has no news to send: an answer says
+    // that it lives.
+    if (!probes_tell(origin)) continue;
+    origin.next_probe = now;
+    arm(now, TimerKind::kProbe, name.str());
+  }
   return effects;
 }
 
@@ -149,9 +179,10 @@ Effects Membership::agent_verdict(const OriginId& id, const IncarnationId& incar
   const auto entry = origins_.find(id);
   if (entry == origins_.end()) return effects;
   OriginFacts& origin = entry->second;
-  if (origin.incarnation != incarnation || origin.dead()) return effects;
+  if (origin.incarnation != incarnation) return effects;
   origin.probe_answered = false;
   origin.probe_seen = true;
+  if (origin.dead()) return effects;
   if (reason == Reason::kProcessGone) {
     // A fact from the host's own kernel, not an inference: never held back, not even by the guard.
     execute(id, origin, reason, evidence_age, now, effects);
@@ -167,7 +198,7 @@ Effects Membership::probe_result(const OriginId& id, ProbeOutcome outcome, Monot
   notice_stall(now);
   Effects effects;
   const auto entry = origins_.find(id);
-  if (entry == origins_.end() || !entry->second.probed_here()) return effects;
+  if (entry == origins_.end() || !probes_tell(entry->second)) return effects;
   OriginFacts& origin = entry->second;
   if (outcome == ProbeOutcome::kAnswered) {
     answered(id, origin, now, effects);

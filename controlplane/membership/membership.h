@@ -66,6 +66,10 @@ class Membership {
                          MonotonicTime now);
   /// A sighting after the hello.
   Effects origin_seen(const AgentId& agent, const SeenOrigin& origin, MonotonicTime now);
+  /// The agent does not watch it any more, and is well.
+  Effects origin_forgotten(const AgentId& agent, const OriginId& origin, MonotonicTime now);
+  /// Another origin is served where this one was, which nobody reports.
+  Effects origin_replaced(const OriginId& origin, MonotonicTime now);
   /// Any message on the agent's stream, before what it says is given to the calls below.
   Effects agent_message(const AgentId& agent, MonotonicTime now);
   /// The stream of the agent's newest attach ended.
@@ -143,6 +147,7 @@ class Membership {
   void see(const AgentId& agent, const SeenOrigin& seen, MonotonicTime now, Effects& effects);
   void admit_or_wait(const OriginId& id, OriginFacts& origin, MonotonicTime now, Effects& effects);
   void start_probing(const OriginId& id, OriginFacts& origin, MonotonicTime now);
+  bool probes_tell(const OriginFacts& origin) const;
   void answered(const OriginId& id, OriginFacts& origin, MonotonicTime now, Effects& effects);
   void pair_failed(const ForwarderId& forwarder, const OriginId& id, MonotonicTime now,
                    Effects& effects);

@@ -46,6 +46,10 @@ void Membership::fire(const Timer& timer, MonotonicTime now, Effects& effects) {
       return;
     case TimerKind::kProbe:
       if (origin.next_probe != timer.at) return;
+      if (!probes_tell(origin)) {
+        origin.next_probe.reset();
+        return;
+      }
       origin.probe_sent = now;
       origin.next_probe = now + kProbeInterval;
       arm(*origin.next_probe, TimerKind::kProbe, id.str());
@@ -98,7 +102,8 @@ void Membership::fire_agent_silence(const AgentId& id, MonotonicTime now, Effect
 
 void Membership::fire_missing(const OriginId& id, MonotonicTime now, Effects& effects) {
   OriginFacts& origin = origins_.at(id);
-  if (origin.present || origin.probed_here() || !agents_.at(origin.agent).attached) return;
+  if (origin.dead() || origin.present || origin.probed_here()) return;
+  if (!agents_.at(origin.agent).attached) return;
   // Its agent is well and does not know it: nobody will ever report on it, so it is ours to watch.
   start_probing(id, origin, now);
   update(id, origin, effects);
@@ -160,11 +165,23 @@ void Membership::hand_over(const OriginId& id, OriginFacts& origin, const AgentI
 }
 
 void Membership::start_probing(const OriginId& id, OriginFacts& origin, MonotonicTime now) {
+  origin.left_by_agent = origin.left_by_agent || !origin.probed_here();
   hand_over(id, origin, AgentId());
   set_probes_failed(origin, 0);
   origin.answer_time.reset();
   origin.next_probe = now;
   arm(now, TimerKind::kProbe, id.str());
+}
+
+/// Whether a probe of this replica can change anything. What an agent reports is its to probe, but
+/// only a new life brings an origin back that was declared dead, and its agent sees no reason to
+/// ask for one while the process is well. Of what an agent left dead nobody would take in an
+/// answer.
+bool Membership::probes_tell(const OriginFacts& origin) const {
+  if (origin.probed_here()) return !(origin.dead() && origin.left_by_agent);
+  const AgentFacts& agent = agents_.at(origin.agent);
+  return origin.dead() && origin.present && origin.running && origin.probe_answered &&
+         agent.attached && !agent.silent;
 }
 
 // --- evidence

@@ -62,6 +62,7 @@ struct OriginFacts {
   std::optional<MonotonicTime> admit_time;  ///< last AdmitWanted after a death
 
   // Probes of this replica.
+  bool left_by_agent = false;  ///< it had one, which does not report on it any more
   std::optional<MonotonicTime> next_probe;
   MonotonicTime probe_sent{};
   std::optional<MonotonicTime> answer_time;  ///< last probe or dial with a protocol answer

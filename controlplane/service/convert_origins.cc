@@ -225,6 +225,8 @@ Result<core::AgentUp> read(const pb::OriginServiceAttachRequest& request) {
       return core::AgentUp(read(request.report()));
     case pb::OriginServiceAttachRequest::kOriginSeen:
       return core::AgentUp(read(request.origin_seen()));
+    case pb::OriginServiceAttachRequest::kOriginForgotten:
+      return core::AgentUp(core::OriginForgotten{OriginId(request.origin_forgotten().origin())});
     case pb::OriginServiceAttachRequest::kVerdict:
       return core::AgentUp(read(request.verdict()));
     // A message of a newer version is a sign of life at least.

@@ -19,8 +19,6 @@ std::uint32_t told_connections(std::uint32_t connections_max) {
       std::max(kSrsConnectionsMarginMin, connections_max / kSrsConnectionsMarginFraction);
   return connections_max - std::min(margin, connections_max / 2);
 }
-/// Label that names the software, unless the configuration has one of that name.
-constexpr const char* kSoftwareLabel = "software";
 
 /// Numbers one after another are far from each other within the second, however many there are.
 double phase_of(std::size_t origin) {
@@ -38,7 +36,7 @@ OriginSpec OriginFleet::spec_of(const Watched& watched) {
       connections = watched.found.connections_max.value_or(kSrsConnectionsDefault);
     connections = told_connections(connections);
   }
-  if (!watched.found.software.empty()) spec.labels.emplace(kSoftwareLabel, watched.found.software);
+  spec.software = watched.found.software;
   return spec;
 }
 

@@ -20,6 +20,8 @@ inline constexpr std::chrono::milliseconds kSaveDelay{50};
 inline constexpr std::size_t kTagBytesMax = 512;
 /// Any other text that turns out not to be UTF-8.
 inline constexpr std::size_t kTextBytesMax = 2048;
+/// What a server says of its own version; more is cut.
+inline constexpr std::size_t kSoftwareBytesMax = 64;
 /// How long the end of the process waits for gRPC to let go of its streams.
 inline constexpr std::chrono::milliseconds kLinkShutdownTimeout{1000};
 

@@ -105,6 +105,7 @@ void fill(const OriginSeen& seen, pb::OriginSeen* out) {
   out->set_probe_answered(seen.probe_answered);
   for (const ReportedStream& stream : seen.streams) fill(stream, out->add_streams());
   out->set_streams_known(seen.streams_known);
+  out->set_software_version(to_utf8(spec.software, kSoftwareBytesMax));
 }
 
 void fill(const Hello& hello, pb::OriginServiceAttachRequest* request) {
@@ -146,6 +147,10 @@ void fill(const Verdict& verdict, pb::OriginServiceAttachRequest* request) {
   out->set_reason(verdict.reason == VerdictReason::kProcessGone ? pb::VERDICT_REASON_PROCESS_GONE
                                                                 : pb::VERDICT_REASON_PROBES_FAILED);
   set_duration(out->mutable_evidence_age(), verdict.evidence_age);
+}
+
+void fill(const Forgotten& forgotten, pb::OriginServiceAttachRequest* request) {
+  request->mutable_origin_forgotten()->set_origin(forgotten.origin.str());
 }
 
 void fill(const Heartbeat&, pb::OriginServiceAttachRequest* request) {

@@ -48,6 +48,7 @@ struct OriginSpec {
   std::map<std::string, std::string> labels;
   Capacity capacity;
   bool lists_streams = false;  ///< the adapter can tell which streams are live
+  std::string software = {};   ///< name and version, as the server says; empty = unknown
 
   bool operator==(const OriginSpec&) const = default;
 };
@@ -134,9 +135,14 @@ struct Verdict {
   Duration evidence_age{};
 };
 
+/// Not watched any more.
+struct Forgotten {
+  OriginId origin;
+};
+
 struct Heartbeat {};
 
-using UpMessage = std::variant<Hello, Report, OriginSeen, Verdict, Heartbeat>;
+using UpMessage = std::variant<Hello, Report, OriginSeen, Verdict, Forgotten, Heartbeat>;
 
 // ---- down
 // -----------------------------------------------------------------------------------------

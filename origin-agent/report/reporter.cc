@@ -56,9 +56,11 @@ void Reporter::remove_origin(MonotonicTime now, std::size_t origin) {
   OriginState& s = state(origin);
   mark_looked_at(s);
   offer_at(*states_.find(origin), MonotonicTime::max());
-  numbers_.erase(s.spec->id);
-  saved_.origins.erase(s.spec->id);
+  const OriginId id = s.spec->id;
+  numbers_.erase(id);
+  saved_.origins.erase(id);
   states_.erase(origin);
+  if (link_open()) send(now, Forgotten{id});
   actions_.push_back(SaveState{});
   tick(now);
 }

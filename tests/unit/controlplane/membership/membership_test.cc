@@ -159,6 +159,46 @@ TEST(Membership, OriginMissingFromASnapshotIsSuspectForThirtySecondsThenProbed) 
   EXPECT_EQ(w.reason("a"), Reason::kProbesFailed);
 }
 
+TEST(Membership, WhatItsAgentForgetsIsProbedUntilItIsDeadAndNoLonger) {
+  World w;
+  w.attach({"a", "b"});
+  w.take(w.m.origin_forgotten(kAgent, OriginId("a"), w.now));
+  w.take(w.m.origin_forgotten(AgentId("another"), OriginId("b"), w.now));
+  EXPECT_EQ(w.reason("a"), Reason::kMissing);
+  EXPECT_EQ(w.state("b"), OriginState::kAlive);
+  w.deaf.insert("a");
+  w.pass(kMissingKept + 5s);
+  ASSERT_EQ(w.state("a"), OriginState::kDead);
+  w.log.clear();
+  w.pass(10s);
+  EXPECT_EQ(w.count<ProbeWanted>(), 0) << "nobody would take it in again";
+  w.take(w.m.origin_seen(kAgent, {OriginId("a"), true, true}, w.now));
+  w.reg("a", "a-2", kAgent);
+  EXPECT_EQ(w.state("a"), OriginState::kAlive);
+}
+
+TEST(Membership, WhatItsAgentForgetsDeadIsNotProbed) {
+  World w;
+  w.attach({"a"});
+  w.verdict("a", Reason::kProcessGone);
+  w.take(w.m.origin_forgotten(kAgent, OriginId("a"), w.now));
+  w.attach({});
+  w.pass(kMissingKept + 5s);
+  EXPECT_EQ(w.count<ProbeWanted>(), 0);
+}
+
+TEST(Membership, AnOriginWhoseAddressAnotherHasIsDeadAtOnce) {
+  World w;
+  w.attach({"a", "b"});
+  w.take(w.m.origin_replaced(OriginId("a"), w.now));
+  EXPECT_EQ(w.state("a"), OriginState::kDead);
+  EXPECT_EQ(w.reason("a"), Reason::kReplaced);
+  EXPECT_EQ(w.count<DeclareDead>(), 1);
+  w.take(w.m.origin_replaced(OriginId("a"), w.now));
+  w.take(w.m.origin_replaced(OriginId("nobody"), w.now));
+  EXPECT_EQ(w.count<DeclareDead>(), 1);
+}
+
 TEST(Membership, OriginThatItsAgentFindsNotRunningIsProbedAtOnce) {
   World w;
   w.attach({"a"});
@@ -335,6 +375,44 @@ TEST(Membership, TwoForwardersKillAnOriginWhoseAgentIsSilent) {
   w.pass(500ms, false);
   w.fail_dial(kF2, "a-1", DialOutcome::kRefused);
   EXPECT_EQ(w.reason("a"), Reason::kDialsFailed);
+}
+
+TEST(Membership, AnOriginKilledByDialsWhileItsAgentWasCutOffIsTakenBackWhenItAnswers) {
+  World w;
+  w.attach({"a"});
+  w.deaf.insert("a");
+  w.pass(kSilence, false);
+  w.fail_dial(kF1, "a-1");
+  w.fail_dial(kF2, "a-1");
+  ASSERT_EQ(w.state("a"), OriginState::kDead);
+  w.log.clear();
+  w.pass(3s, false);
+  EXPECT_EQ(w.count<ProbeWanted>(), 0) << "its agent says nothing about it";
+  w.pass(3s);
+  EXPECT_GE(w.count<ProbeWanted>(), 2);
+  EXPECT_EQ(w.count<AdmitWanted>(), 0) << "the agent was heard, the origin was not";
+  w.deaf.clear();
+  w.pass(2s);
+  ASSERT_GE(w.count<AdmitWanted>(), 1);
+  w.reg("a", "a-2", kAgent);
+  EXPECT_EQ(w.state("a"), OriginState::kAlive);
+  w.log.clear();
+  w.pass(5s);
+  EXPECT_EQ(w.count<ProbeWanted>(), 0) << "its agent's to probe again";
+}
+
+TEST(Membership, AVerdictThatComesAfterTheSilenceEndsTheQuestion) {
+  World w;
+  w.attach({"a"});
+  w.pass(kSilence, false);
+  w.fail_dial(kF1, "a-1");
+  w.fail_dial(kF2, "a-1");
+  ASSERT_EQ(w.state("a"), OriginState::kDead);
+  w.take(w.m.agent_message(kAgent, w.now));
+  w.verdict("a", Reason::kProcessGone);
+  w.log.clear();
+  w.pass(3s);
+  EXPECT_EQ(w.count<ProbeWanted>(), 0);
 }
 
 TEST(Membership, EvidenceFromBeforeTheSilenceCountsWhenItSetsIn) {

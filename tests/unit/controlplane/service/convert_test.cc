@@ -159,6 +159,14 @@ TEST(Convert, UnknownMessageOfANewerAgentIsASignOfLife) {
   EXPECT_TRUE(std::holds_alternative<core::AgentHeartbeat>(*up));
 }
 
+TEST(Convert, AForgottenOriginIsTheOneThatItsAgentNames) {
+  pb::OriginServiceAttachRequest request;
+  request.mutable_origin_forgotten()->set_origin("vid-x1:19352");
+  const auto up = read(request);
+  ASSERT_TRUE(up);
+  EXPECT_EQ(std::get<core::OriginForgotten>(*up).origin, OriginId("vid-x1:19352"));
+}
+
 TEST(Status, CarriesReasonMetadataAndRetry) {
   const auto status =
       to_status({core::Reason::kStreamHeld, "held", "live/a", {{"holder", "f1/s1"}}, std::nullopt});

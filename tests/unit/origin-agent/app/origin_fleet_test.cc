@@ -160,7 +160,7 @@ TEST_F(OriginFleetTest, AnOriginIsOfferedWithWhatWasFoundOutAboutIt) {
   const OriginSeen seen = link_.all<OriginSeen>().back();
   EXPECT_EQ(seen.process, "one.100");
   EXPECT_EQ(seen.spec->capacity.connections, 284U) << "room is left below its own limit";
-  EXPECT_EQ(seen.spec->labels.at("software"), "SRS/7.0.18");
+  EXPECT_EQ(seen.spec->software, "SRS/7.0.18");
   EXPECT_THAT(registry_.expose(),
               HasSubstr("weir_agent_origin_answering{origin=\"vid-1:1935\"} 1"));
 }

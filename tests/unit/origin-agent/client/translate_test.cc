@@ -18,6 +18,7 @@ TEST(TranslateTest, AHelloCarriesEveryFactOfItsOrigins) {
   spec.labels = {{"a", "b"}};
   spec.capacity = {500, 1'000'000, 1, 0};
   spec.claimed_id = OriginId("vid-1");
+  spec.software = "SRS/7.0.18";
   OriginSeen seen{std::make_shared<const OriginSpec>(spec),   "1.2", IncarnationId("i1"), true,
                   {{"v/a/s", "weir:f/s/1.1", 8, 9, 3, true}}, true};
   const auto hello =
@@ -42,6 +43,7 @@ TEST(TranslateTest, AHelloCarriesEveryFactOfItsOrigins) {
   EXPECT_EQ(out.streams(0).players(), 3U);
   EXPECT_TRUE(out.streams(0).tag_unread());
   EXPECT_EQ(out.claimed_id(), "vid-1");
+  EXPECT_EQ(out.software_version(), "SRS/7.0.18");
 }
 
 TEST(TranslateTest, EveryKindAndProtocolHasItsWord) {
@@ -111,6 +113,10 @@ TEST(TranslateTest, AReportCarriesLoadAndChanges) {
   EXPECT_EQ(out.origins(0).load().probe_time().nanos(), 3'000'000);
   EXPECT_EQ(out.origins(0).ended_streams(0), "v/a/gone");
   EXPECT_EQ(out.origins(0).stream_readings(), 12U);
+}
+
+TEST(TranslateTest, AForgottenOriginIsNamedAsItWasReported) {
+  EXPECT_EQ(to_proto(Forgotten{OriginId("o1")}).origin_forgotten().origin(), "o1");
 }
 
 TEST(TranslateTest, AVerdictNamesReasonAndAge) {

@@ -412,6 +412,10 @@ TEST_F(ReporterTest, ARemovedOriginIsInNoReportAndNoHello) {
   reporter_->remove_origin(now_, 0);
   EXPECT_EQ(reporter_->origin_count(), 1U);
   EXPECT_FALSE(reporter_->saved_state().origins.contains(OriginId("o1")));
+  collect();
+  ASSERT_EQ(sent<Forgotten>().size(), 1U);
+  EXPECT_EQ(sent<Forgotten>()[0].origin, OriginId("o1"));
+  EXPECT_TRUE(std::holds_alternative<Forgotten>(sent_.back())) << "after the verdict";
   accept(0, kProcess, "i9");
   sent_.clear();
   pass(1s);
@@ -419,6 +423,15 @@ TEST_F(ReporterTest, ARemovedOriginIsInNoReportAndNoHello) {
   reporter_->link_closed(now_);
   pass(1s);
   EXPECT_EQ(sent<Hello>().at(0).origins.size(), 1U);
+}
+
+TEST_F(ReporterTest, AnOriginRemovedWhileDetachedIsLeftOutOfTheNextHelloOnly) {
+  make();
+  attach();
+  reporter_->link_closed(now_);
+  reporter_->remove_origin(now_, 0);
+  collect();
+  EXPECT_THAT(sent<Forgotten>(), IsEmpty());
 }
 
 TEST_F(ReporterTest, AVerdictThatNobodyHeardIsKnownAsSuch) {
