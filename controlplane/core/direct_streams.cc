@@ -1,5 +1,6 @@
 #include "controlplane/core/direct_streams.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "controlplane/core/limits.h"
@@ -54,9 +55,7 @@ void DirectStreams::on_placement(const ClusterView::PlacementChange& change) {
 
 void DirectStreams::on_origin(const ClusterView::OriginChange& change) {
   if (!change.after) {
-    const auto of = origins_.find(change.origin);
-    // A new history takes the origins away before their placements.
-    if (of != origins_.end() && of->second.direct == 0) origins_.erase(of);
+    forget_if_gone(change.origin);
     return;
   }
   const store::OriginRecord& now = *change.after;
@@ -67,6 +66,10 @@ void DirectStreams::on_origin(const ClusterView::OriginChange& change) {
     // What it had is over; what it has after a wrong verdict is reported anew.
     return reported_.clear(change.origin);
   }
+  if (!change.before || change.before->description.kind != now.description.kind) {
+    // What was looked at under another kind, or under none, was not to be adopted.
+    for (const auto& [stream, live] : reported_.of(change.origin)) consider(change.origin, stream);
+  }
   if (!another) return;
   // Adopted from the process before: its successor lists it, or it goes.
   const auto streams = view_.streams_of(change.origin);
@@ -76,26 +79,38 @@ void DirectStreams::on_origin(const ClusterView::OriginChange& change) {
 }
 
 void DirectStreams::consider(const OriginId& origin, const StreamKey& stream) {
-  Of& of = origins_[origin];
   const LiveStream* live = reported_.find(origin, stream);
   const auto* placement = view_.placement(stream);
   const bool direct_here =
       placement != nullptr && placement->origin == origin && is_direct(*placement);
-  if (direct_here && live == nullptr) {
+  const bool contradicts = live != nullptr && placement != nullptr && placement->origin != origin;
+  if (!contradicts) end_split(origin, stream);
+  const bool is_missing = direct_here && live == nullptr;
+  const bool is_watched = live != nullptr && needs_watch(origin, *live, placement);
+  if (!is_missing && !is_watched && !origins_.contains(origin)) return;
+  Of& of = origins_[origin];
+  if (is_missing) {
     of.missing.try_emplace(stream, 0);
   } else {
     of.missing.erase(stream);
   }
-  const bool contradicts = live != nullptr && placement != nullptr && placement->origin != origin;
-  if (!contradicts) end_split(origin, stream);
-  if (live == nullptr || !needs_watch(origin, *live, placement)) {
+  if (!is_watched) {
     of.watched.erase(stream);
-    return;
+    return forget_if_gone(origin);
   }
   const Epoch against = placement != nullptr ? placement->epoch : Epoch{};
   const auto [entry, added] = of.watched.try_emplace(stream);
   if (!added && entry->second.against == against) return;
   entry->second = Watch{against, context_.clock.now()};
+}
+
+void DirectStreams::forget_if_gone(const OriginId& origin) {
+  if (view_.origin(origin) != nullptr) return;
+  const auto found = origins_.find(origin);
+  if (found == origins_.end()) return;
+  const Of& of = found->second;
+  // A new history takes the origins away before their placements and what they report.
+  if (of.direct == 0 && of.watched.empty() && of.missing.empty()) origins_.erase(found);
 }
 
 bool DirectStreams::needs_watch(const OriginId& origin, const LiveStream& live,
@@ -109,14 +124,20 @@ bool DirectStreams::needs_watch(const OriginId& origin, const LiveStream& live,
 bool DirectStreams::let_go(const OriginId& origin, const model::Placement* placement) const {
   if (placement == nullptr) return true;
   if (is_external(*placement)) return placement->origin == origin;
+  // Declared dead by mistake, it may carry the session's publisher on, which nothing tells from
+  // others when forwarders do not tag.
+  const bool of_session = std::holds_alternative<model::SessionHolder>(placement->holder);
+  if (of_session && placement->origin == origin) return false;
   const auto* owner = view_.origin(placement->origin);
   return owner != nullptr && (owner->dead || owner->incarnation != placement->incarnation);
 }
 
 bool DirectStreams::adopts(const OriginId& origin) const {
-  if (context_.options.adopt != Adopt::kSrs) return context_.options.adopt == Adopt::kAll;
   const auto* record = view_.origin(origin);
-  return record != nullptr && record->description.kind == model::OriginKind::kSrs;
+  // Removed: nothing is placed there, whatever its agent still lists.
+  if (record == nullptr || context_.options.adopt == Adopt::kNone) return false;
+  return context_.options.adopt == Adopt::kAll ||
+         record->description.kind == model::OriginKind::kSrs;
 }
 
 DirectStreams::Watch* DirectStreams::find(const OriginId& origin, const StreamKey& stream) {
@@ -142,6 +163,7 @@ void DirectStreams::report_taken(const OriginId& origin, std::uint64_t reading) 
 void DirectStreams::look(const OriginId& origin, Of& of, bool new_reading) {
   std::size_t adoptions = kAdoptionsPerReport;
   std::size_t lookups = kSplitLookupsPerReport;
+  std::optional<std::vector<Epoch>> placed_here;
   for (auto& [stream, watch] : of.watched) {
     const LiveStream* live = reported_.find(origin, stream);
     if (watch.asked || live == nullptr || live->publisher == Publisher::kUnread) continue;
@@ -158,28 +180,34 @@ void DirectStreams::look(const OriginId& origin, Of& of, bool new_reading) {
     if (placement->state == model::PlacementState::kOrphaned || is_external(*placement)) continue;
     if (!new_reading || is_split(origin, stream)) continue;
     ++watch.readings;
-    if (lookups == 0 || !agrees_long_enough(origin, *live, watch)) continue;
+    if (lookups == 0 || !agrees_long_enough(*live, watch)) continue;
+    if (live->tag_epoch.is_set()) {
+      // An epoch is handed out once: of a placement here, it is that stream, which its origin calls
+      // otherwise.
+      if (!placed_here) placed_here = epochs_at(origin);
+      if (std::ranges::binary_search(*placed_here, live->tag_epoch)) continue;
+    }
     --lookups;
     watch.asked = true;
     confirm_split(origin, stream);
   }
 }
 
-/// One reading may be older than the placement. A tagged publisher is the agent's to drop first;
-/// and its stream may only be called otherwise by its origin.
-bool DirectStreams::agrees_long_enough(const OriginId& origin, const LiveStream& live,
-                                       Watch& watch) const {
-  if (watch.another || watch.readings < kSplitReadings) return false;
+/// One reading may be older than the placement. A tagged publisher is the agent's to drop first.
+bool DirectStreams::agrees_long_enough(const LiveStream& live, const Watch& watch) const {
+  if (watch.readings < kSplitReadings) return false;
   if (live.publisher != Publisher::kTagged) return true;
-  if (context_.clock.now() - watch.since < kFencingPatience) return false;
+  return context_.clock.now() - watch.since >= kFencingPatience;
+}
+
+/// Of what is placed there; sorted.
+std::vector<Epoch> DirectStreams::epochs_at(const OriginId& origin) const {
+  std::vector<Epoch> epochs;
   for (const StreamKey& stream : view_.streams_of(origin)) {
-    // An epoch is handed out once, whatever the stream.
-    if (live.tag_epoch.is_set() && view_.placement(stream)->epoch == live.tag_epoch) {
-      watch.another = true;
-      return false;
-    }
+    epochs.push_back(view_.placement(stream)->epoch);
   }
-  return true;
+  std::ranges::sort(epochs);
+  return epochs;
 }
 
 void DirectStreams::count_missing(const OriginId& origin, Of& of) {
@@ -257,7 +285,8 @@ void DirectStreams::confirm_split(const OriginId& origin, const StreamKey& strea
         }
         const auto& placement = std::get<std::optional<model::Placement>>(reply);
         const bool confirmed = watch != nullptr && placement &&
-                               placement->epoch == watch->against && placement->origin != origin;
+                               placement->epoch == watch->against && placement->origin != origin &&
+                               placement->state != model::PlacementState::kOrphaned;
         if (confirmed) return begin_split(origin, *placement);
         view_.learn(stream, placement);
       });
@@ -267,14 +296,17 @@ void DirectStreams::begin_split(const OriginId& origin, const model::Placement& 
   if (!splits_[placement.stream].insert(origin).second) return;
   const LiveStream* live = reported_.find(origin, placement.stream);
   const bool tagged = live != nullptr && live->publisher == Publisher::kTagged;
-  events_.add("STREAM_SPLIT", Severity::kWarning, "streams/" + placement.stream.str(),
-              fmt::format("live on {} while placed on {}: {}", origin.str(), placement.origin.str(),
-                          tagged ? "a publisher of an earlier epoch, which its agent cannot drop"
-                                 : "somebody publishes there past the forwarders"),
-              {{"origin", placement.origin.str()},
-               {"split_origin", origin.str()},
-               {"epoch", format_as(placement.epoch)},
-               {"tagged", tagged ? "true" : "false"}});
+  const char* const whose = !tagged ? "somebody publishes there past the forwarders"
+                            : live->tag_epoch.is_set()
+                                ? "a publisher of an earlier epoch, which its agent cannot drop"
+                                : "a forwarder's publisher whose tag has no epoch yet";
+  events_.add(
+      "STREAM_SPLIT", Severity::kWarning, "streams/" + placement.stream.str(),
+      fmt::format("live on {} while placed on {}: {}", origin.str(), placement.origin.str(), whose),
+      {{"origin", placement.origin.str()},
+       {"split_origin", origin.str()},
+       {"epoch", format_as(placement.epoch)},
+       {"tagged", tagged ? "true" : "false"}});
 }
 
 void DirectStreams::end_split(const OriginId& origin, const StreamKey& stream) {

@@ -43,9 +43,8 @@ class DirectStreams {
   struct Watch {
     Epoch against;  ///< of the placement that it contradicts; unset: there is none
     MonotonicTime since{};
-    int readings = 0;      ///< that agreed since then
-    bool asked = false;    ///< the store, which has not answered
-    bool another = false;  ///< tagged by a session that holds another stream here
+    int readings = 0;    ///< that agreed since then
+    bool asked = false;  ///< the store, which has not answered
   };
   struct Of {
     std::uint64_t reading = 0;
@@ -56,12 +55,15 @@ class DirectStreams {
   };
 
   void consider(const OriginId& origin, const StreamKey& stream);
+  /// Nothing is kept of an origin that is gone.
+  void forget_if_gone(const OriginId& origin);
   bool needs_watch(const OriginId& origin, const LiveStream& live,
                    const model::Placement* placement) const;
   bool let_go(const OriginId& origin, const model::Placement* placement) const;
   bool adopts(const OriginId& origin) const;
   void look(const OriginId& origin, Of& of, bool new_reading);
-  bool agrees_long_enough(const OriginId& origin, const LiveStream& live, Watch& watch) const;
+  bool agrees_long_enough(const LiveStream& live, const Watch& watch) const;
+  std::vector<Epoch> epochs_at(const OriginId& origin) const;
   void count_missing(const OriginId& origin, Of& of);
   void adopt(const OriginId& origin, const StreamKey& stream);
   void confirm_split(const OriginId& origin, const StreamKey& stream);

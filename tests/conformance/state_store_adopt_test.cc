@@ -75,6 +75,26 @@ TEST_P(StateStoreAdopt, ADeadOwnerIsAsGoodAsNone) {
   EXPECT_EQ(lookup()->origin, o2_.origin);
 }
 
+TEST_P(StateStoreAdopt, AServerThatWasDeclaredDeadByMistakeCarriesOnWhatTheSessionPublishes) {
+  const Placement held = *publish(session("s1")).placement;
+  ASSERT_EQ(held.origin, o1_.origin);
+  declare_dead(o1_.incarnation);
+  const IncarnationId back = upsert("o1", "p1").record.incarnation;
+  ASSERT_NE(back, o1_.incarnation);
+  EXPECT_FALSE(adopt({o1_.origin, back}).changed) << "the publisher that it lists may be s1's";
+  EXPECT_EQ(lookup()->epoch, held.epoch);
+  EXPECT_TRUE(adopt(o2_).changed) << "this one cannot be";
+}
+
+TEST_P(StateStoreAdopt, ADirectPublisherIsAdoptedAnewUnderTheNextLifeOfItsOrigin) {
+  const Placement direct = *adopt(o1_).placement;
+  declare_dead(o1_.incarnation);
+  const IncarnationId back = upsert("o1", "p1").record.incarnation;
+  const Changed adopted = adopt({o1_.origin, back});
+  EXPECT_TRUE(adopted.changed);
+  EXPECT_GT(adopted.placement->epoch, direct.epoch);
+}
+
 TEST_P(StateStoreAdopt, AnExternalBindGivesWayOnItsOwnOriginOnly) {
   acquire(model::ExternalHolder{"scheduler"}, {o1_});
   EXPECT_FALSE(adopt(o2_).changed);

@@ -282,7 +282,11 @@ bool MemoryStateStore::may_adopt(const AdoptRequest& request) const {
   const PlacementEntry* entry = placements_.find(request.stream);
   if (entry == nullptr) return true;
   const Placement& placement = entry->placement;
-  if (origins_.is_dead(placement.incarnation)) return true;
+  if (origins_.is_dead(placement.incarnation)) {
+    // The same server, declared dead by mistake, goes on with what the session publishes there.
+    return placement.origin != request.origin ||
+           !std::holds_alternative<model::SessionHolder>(placement.holder);
+  }
   return std::holds_alternative<model::ExternalHolder>(placement.holder) &&
          placement.origin == request.origin;
 }
