@@ -52,6 +52,8 @@ std::string connections_text(const api::Origin& origin) {
 
 /// Greatest first; what is not loaded, or does not know it, comes last.
 double weight(const api::Origin& origin, TopBy by) {
+  // Counted by the store, not by an agent.
+  if (by == TopBy::kStreams) return origin.placed_streams();
   if (!origin.has_load()) return -2;
   const api::OriginLoad& load = origin.load();
   switch (by) {
@@ -60,7 +62,7 @@ double weight(const api::Origin& origin, TopBy by) {
     case TopBy::kEgress:
       return load.egress_bits_per_second();
     case TopBy::kStreams:
-      return origin.placed_streams();
+      break;
     case TopBy::kPlayers:
       return load.players();
     case TopBy::kConnections:
@@ -71,7 +73,8 @@ double weight(const api::Origin& origin, TopBy by) {
 
 }  // namespace
 
-std::string origin_top(const api::ListOriginsResponse& list, TopBy by, std::size_t limit) {
+api::ListOriginsResponse top_origins(const api::ListOriginsResponse& list, TopBy by,
+                                     std::size_t limit) {
   std::vector<const api::Origin*> origins;
   for (const api::Origin& origin : list.origins()) origins.push_back(&origin);
   // By name among equals: the list is in that order.
@@ -81,6 +84,12 @@ std::string origin_top(const api::ListOriginsResponse& list, TopBy by, std::size
     return left != right ? left > right : a->id() < b->id();
   });
   if (origins.size() > limit) origins.resize(limit);
+  api::ListOriginsResponse top;
+  for (const api::Origin* origin : origins) *top.add_origins() = *origin;
+  return top;
+}
+
+std::string origin_top(const api::ListOriginsResponse& top) {
   Table table({{"ID"},
                {"STATE"},
                {"CPU"},
@@ -92,15 +101,14 @@ std::string origin_top(const api::ListOriginsResponse& list, TopBy by, std::size
                {"EGRESS"},
                {"LOAD AGE"}},
               true);
-  for (const api::Origin* origin : origins) {
-    const api::OriginLoad& load = origin->load();
-    table.add({origin->id(), state_text(*origin),
-               loaded(*origin, share_text(load.cpu_utilization())),
-               loaded(*origin, share_text(load.mem_utilization())), connections_text(*origin),
-               fmt::format("{}", origin->placed_streams()), loaded(*origin, load.players()),
-               loaded(*origin, rate_text(load.ingress_bits_per_second())),
-               loaded(*origin, rate_text(load.egress_bits_per_second())),
-               origin->has_load_age() ? duration_text(origin->load_age()) : ""});
+  for (const api::Origin& origin : top.origins()) {
+    const api::OriginLoad& load = origin.load();
+    table.add({origin.id(), state_text(origin), loaded(origin, share_text(load.cpu_utilization())),
+               loaded(origin, share_text(load.mem_utilization())), connections_text(origin),
+               fmt::format("{}", origin.placed_streams()), loaded(origin, load.players()),
+               loaded(origin, rate_text(load.ingress_bits_per_second())),
+               loaded(origin, rate_text(load.egress_bits_per_second())),
+               origin.has_load_age() ? duration_text(origin.load_age()) : ""});
   }
   return table.str();
 }

@@ -42,8 +42,8 @@ int origin_top_command(const OriginTopArguments& arguments, Context& context) {
         return api::OriginService::NewStub(channel)->ListOrigins(&call, page_request, &page);
       });
   if (!status.ok()) return fail(context, status);
-  context.out << (is_table(context.output) ? origin_top(all, by->second, arguments.limit)
-                                           : to_text(context.output, all));
+  const api::ListOriginsResponse top = top_origins(all, by->second, arguments.limit);
+  context.out << (is_table(context.output) ? origin_top(top) : to_text(context.output, top));
   return 0;
 }
 

@@ -20,7 +20,10 @@ std::string cluster_facts(const api::ClusterStatus& status);
 std::string origin_table(const api::ListOriginsResponse& list, bool wide, WallTime now);
 enum class TopBy { kCpu, kEgress, kStreams, kPlayers, kConnections };
 /// The `limit` origins with most of it.
-std::string origin_top(const api::ListOriginsResponse& list, TopBy by, std::size_t limit);
+/// The `limit` origins with the most, in that order.
+api::ListOriginsResponse top_origins(const api::ListOriginsResponse& list, TopBy by,
+                                     std::size_t limit);
+std::string origin_top(const api::ListOriginsResponse& top);
 std::string origin_facts(const api::Origin& origin, WallTime now);
 
 std::string stream_table(const api::ListStreamsResponse& list, bool wide, WallTime now);

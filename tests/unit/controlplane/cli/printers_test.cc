@@ -89,7 +89,7 @@ TEST(OriginTop, SortsByWhatIsAskedForAndPutsTheUnknownLast) {
   busy->mutable_load()->set_cpu_utilization(0.9);
   busy->mutable_load()->set_players(1);
   const auto order = [&](TopBy by) {
-    const std::string table = origin_top(list, by, 10);
+    const std::string table = origin_top(top_origins(list, by, 10));
     return std::array{table.find("\nbusy"), table.find("\no1"), table.find("\nstatic")};
   };
   const auto by_cpu = order(TopBy::kCpu);
@@ -97,7 +97,19 @@ TEST(OriginTop, SortsByWhatIsAskedForAndPutsTheUnknownLast) {
   EXPECT_LT(by_cpu[1], by_cpu[2]);
   const auto by_players = order(TopBy::kPlayers);
   EXPECT_LT(by_players[1], by_players[0]);
-  EXPECT_EQ(origin_top(list, TopBy::kCpu, 1).find("o1"), std::string::npos);
+  EXPECT_EQ(origin_top(top_origins(list, TopBy::kCpu, 1)).find("o1"), std::string::npos);
+}
+
+TEST(OriginTop, PlacedStreamsAreKnownWithoutAnAgent) {
+  api::ListOriginsResponse list;
+  list.add_origins()->set_id("a");
+  list.mutable_origins(0)->mutable_load()->set_players(1);
+  list.mutable_origins(0)->set_placed_streams(2);
+  list.add_origins()->set_id("static");
+  list.mutable_origins(1)->set_placed_streams(9);
+  const auto top = top_origins(list, TopBy::kStreams, 1);
+  ASSERT_EQ(top.origins_size(), 1);
+  EXPECT_EQ(top.origins(0).id(), "static");
 }
 
 TEST(StreamTable, ShowsASplit) {
