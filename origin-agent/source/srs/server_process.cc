@@ -1,12 +1,14 @@
 #include "origin-agent/source/srs/server_process.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "origin-agent/source/limits.h"
@@ -27,11 +29,21 @@ std::optional<std::uint32_t> positive(std::string_view text) {
   return value;
 }
 
+/// Whose path it is a stranger may have chosen: a FIFO or a terminal would hold the one thread.
 std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kServerConfigBytesMax, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, file.gcount())));
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return {};
+  std::string text;
+  struct stat facts{};
+  if (::fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode)) {
+    std::array<char, 16384> buffer;
+    ssize_t got = 0;
+    while (text.size() < kServerConfigBytesMax &&
+           (got = ::read(fd, buffer.data(), buffer.size())) > 0)
+      text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  ::close(fd);
+  text.resize(std::min(text.size(), kServerConfigBytesMax));
   return text;
 }
 

@@ -1,8 +1,20 @@
 #include "origin-agent/source/srs/server_process.h"
 
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <future>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "origin-agent/source/procfs.h"
@@ -62,6 +74,69 @@ TEST(SrsServerProcess, AConfigurationThatSaysNothingIsNothing) {
   ASSERT_TRUE(self);
   EXPECT_EQ(max_connections_of(*self), std::nullopt);
   EXPECT_EQ(max_connections_of(ProcessIdentity{0x7fffffff, 1, {}}), std::nullopt);
+}
+
+class SrsServerFile : public ::testing::Test {
+ protected:
+  SrsServerFile() {
+    std::string name = (std::filesystem::temp_directory_path() / "weir-srs-XXXXXX").string();
+    directory_ = ::mkdtemp(name.data());
+  }
+  ~SrsServerFile() override { std::filesystem::remove_all(directory_); }
+  std::string directory_;
+};
+
+/// A process with `-c path` in its command line that does nothing.
+class ProcessWithConfig {
+ public:
+  explicit ProcessWithConfig(std::string path) : path_(std::move(path)) {
+    std::array<int, 2> input{};
+    EXPECT_EQ(::pipe2(input.data(), O_CLOEXEC), 0);
+    kept_open_ = input[1];
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, input[0], 0);
+    std::string shell = "sh", stdin_word = "-s", words = "--", flag = "-c";
+    std::array<char*, 6> arguments{shell.data(), stdin_word.data(), words.data(),
+                                   flag.data(),  path_.data(),      nullptr};
+    EXPECT_EQ(::posix_spawn(&pid_, "/bin/sh", &actions, nullptr, arguments.data(), environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    ::close(input[0]);
+  }
+  ~ProcessWithConfig() {
+    ::close(kept_open_);
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  ProcessWithConfig(const ProcessWithConfig&) = delete;
+  ProcessWithConfig& operator=(const ProcessWithConfig&) = delete;
+
+  ProcessIdentity identity() const { return process_identity(pid_).value_or(ProcessIdentity()); }
+
+ private:
+  std::string path_;
+  int kept_open_ = -1;
+  pid_t pid_ = 0;
+};
+
+TEST_F(SrsServerFile, OfARunningProcessIsRead) {
+  const std::string path = directory_ + "/srs.conf";
+  std::ofstream(path) << "max_connections 321;";
+  const ProcessWithConfig process(path);
+  EXPECT_EQ(max_connections_of(process.identity()), 321u);
+}
+
+TEST_F(SrsServerFile, ThatIsNoneHoldsNobody) {
+  const std::string path = directory_ + "/fifo";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const ProcessWithConfig process(path);
+  auto found =
+      std::async(std::launch::async, [&] { return max_connections_of(process.identity()); });
+  const bool ended = found.wait_for(std::chrono::seconds(5)) == std::future_status::ready;
+  // Lets whoever waits for a writer go.
+  if (!ended) ::close(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(found.get(), std::nullopt);
 }
 
 }  // namespace
