@@ -3,6 +3,7 @@
 // by one set of rules for configured and registered origins.
 // Threading: pure functions. Lifetime: values.
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@ struct Surroundings {
   std::string advertise;
   /// A control-plane replica on another machine; empty = all are on this one.
   std::string remote_controlplane;
+  /// Whether a host's address is one of this machine (own_address.h); unset = loopback alone is.
+  std::function<bool(const std::string& host)> is_own_address = nullptr;
 };
 
 bool is_wildcard_host(std::string_view host);

@@ -19,9 +19,11 @@
 #include "common/telemetry/log.h"
 #include "common/telemetry/metrics.h"
 #include "origin-agent/app/agent_metrics.h"
+#include "origin-agent/app/hook_hints.h"
 #include "origin-agent/app/limits.h"
 #include "origin-agent/app/origin_fleet.h"
 #include "origin-agent/app/origin_registry.h"
+#include "origin-agent/app/own_address.h"
 #include "origin-agent/app/settings.h"
 #include "origin-agent/app/state_file.h"
 #include "origin-agent/client/grpc_link.h"
@@ -68,11 +70,9 @@ struct AgentApp::Parts final : DriverObserver, srs::RegisterListener {
   }
 
   Result<void> registered(const srs::Heartbeat& heartbeat, const std::string& peer) override;
-  void published(const srs::HookEvent& event) override {
-    registry->hinted(event.server, event.service);
-  }
+  void published(const srs::HookEvent& event) override { hints.heard(event.server, event.service); }
   void unpublished(const srs::HookEvent& event) override {
-    registry->hinted(event.server, event.service);
+    hints.heard(event.server, event.service);
   }
 
   const config::v1::OriginAgentConfig config;
@@ -94,6 +94,9 @@ struct AgentApp::Parts final : DriverObserver, srs::RegisterListener {
   std::unique_ptr<OriginFleet> fleet;
   std::unique_ptr<OriginRegistry> registry;
   std::unique_ptr<srs::RegisterServer> register_server;
+  HookHints hints{executor, [this](const std::string& server, const std::string& service) {
+                    registry->hinted(server, service);
+                  }};
   Secret api_credentials;
   bool ready_line_printed = false;
 };
@@ -140,7 +143,7 @@ std::unique_ptr<OriginSource> AgentApp::Parts::make_source(const OriginSettings&
     srs::SrsOptions options;
     options.rtmp = origin.local_rtmp;
     options.api = origin.api;
-    options.api_credentials = api_credentials;
+    if (origin.api_gets_credentials) options.api_credentials = api_credentials;
     options.server = origin.server;
     options.service = origin.life.service;
     options.pid = origin.life.pid;
@@ -179,8 +182,8 @@ Result<void> AgentApp::Parts::watch(const AgentSettings& settings, const SavedSt
     registry->configured(fleet->add(origin), origin);
   }
   registry->restore(saved);
-  register_server =
-      std::make_unique<srs::RegisterServer>(io, *this, logger.with("listener", "srs-register"));
+  register_server = std::make_unique<srs::RegisterServer>(io, clock, *this,
+                                                          logger.with("listener", "srs-register"));
   return register_server->start(settings.srs.listen);
 }
 
@@ -188,6 +191,7 @@ Result<void> AgentApp::Parts::start() {
   const HostFacts host = read_host_facts();
   auto settings = make_settings(config, host.hostname);
   if (!settings) return settings.error();
+  settings->around.is_own_address = is_own_address;
   auto token = config::read_token(config.common());
   if (!token) return token.error();
   if (!settings->srs.api_auth_file.empty()) {

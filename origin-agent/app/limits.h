@@ -14,6 +14,9 @@ inline constexpr std::chrono::seconds kSweepInterval{5};
 inline constexpr std::chrono::seconds kUnprovenKept{60};
 /// When there are kOriginsMax, one that has not answered for this long gives way to a new one.
 inline constexpr std::chrono::seconds kGivesWayAfter{10};
+/// From answering a hook of SRS to looking for what it spoke of, and to looking once more.
+inline constexpr std::chrono::milliseconds kHookLookAfter{100};
+inline constexpr std::chrono::milliseconds kHookLookAgainAfter{200};
 
 /// A server that registers from the place of one that still answers has it once that one is gone,
 /// when it was heard no longer ago than this.

@@ -212,6 +212,7 @@ Result<RegistrationOutcome> OriginRegistry::heard(Place& place, OriginSettings s
     by_endpoint_.erase(rtmp_endpoint(entry.settings));
     by_address_.insert_or_assign(settings.local_rtmp, origin);
     by_endpoint_.insert_or_assign(rtmp_endpoint(settings), origin);
+    if (settings.left_out != entry.settings.left_out) tell_left_out(settings);
     entry.settings = settings;
     host_.change(origin, std::move(settings));
   }
@@ -256,6 +257,12 @@ OriginId OriginRegistry::free_name(const OriginSettings& settings,
   return name;
 }
 
+void OriginRegistry::tell_left_out(const OriginSettings& settings) const {
+  if (settings.left_out.empty()) return;
+  logger_.with("origin", settings.spec.id.str())
+      .warning("listeners that forwarders are not told: {}", settings.left_out);
+}
+
 OriginRegistry::Entry& OriginRegistry::add(OriginSettings settings,
                                            const Registration& registration) {
   Entry entry;
@@ -267,6 +274,7 @@ OriginRegistry::Entry& OriginRegistry::add(OriginSettings settings,
   logger_.with("origin", settings.spec.id.str())
       .info("registered: {} {} at {}, asked at {}", settings.api ? "SRS" : "a server without API",
             registration.heartbeat.server, rtmp_endpoint(settings), settings.local_rtmp);
+  tell_left_out(settings);
   const std::string address = settings.local_rtmp;
   const std::string endpoint = rtmp_endpoint(settings);
   const std::size_t origin = host_.add(std::move(settings));
@@ -280,6 +288,11 @@ void OriginRegistry::hinted(const std::string& server, const std::string& servic
     const srs::Heartbeat& heartbeat = entry.registration.heartbeat;
     if (heartbeat.server == server && heartbeat.service == service && !entry.leaving)
       return host_.hinted(origin);
+  }
+  // Who is configured may never have sent a heartbeat: any of them may be meant.
+  for (const auto& [origin, entry] : entries_) {
+    if (!entry.learnt && entry.settings.api && entry.registration.heartbeat.server.empty())
+      host_.hinted(origin);
   }
 }
 

@@ -77,6 +77,7 @@ class OriginRegistry {
   OriginId free_name(const OriginSettings& settings, const OriginSettings* entry) const;
   Result<RegistrationOutcome> take(const Registration& registration);
   Result<void> make_room();
+  void tell_left_out(const OriginSettings& settings) const;
   Entry& add(OriginSettings settings, const Registration& registration);
   Result<RegistrationOutcome> heard(Place& place, OriginSettings settings,
                                     const Registration& registration);

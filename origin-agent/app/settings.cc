@@ -78,6 +78,7 @@ Result<OriginSettings> read_origin(const pb::OriginConfig& config, std::size_t i
   auto api = read_url(name, "api", config.api());
   if (!api) return api.error();
   out.api = std::move(*api);
+  out.api_gets_credentials = out.api.has_value();
   if (out.api && config.type() != "srs")
     return bad(fmt::format("origin '{}': api belongs to type=srs", name));
   if (config.type() == "nginx-rtmp") {

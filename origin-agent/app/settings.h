@@ -29,11 +29,15 @@ struct OriginSettings {
   std::optional<HttpUrl> stat;
   std::optional<HttpUrl> control;
   std::optional<HttpUrl> api;  ///< SRS
-  ProcessIdentity life;        ///< SRS: of the process that is known already; may be empty
-  std::string server;          ///< SRS: the id it must name; empty = whatever answers
+  /// Whether its API is told srs.api_auth_file: not when a stranger chose where that is.
+  bool api_gets_credentials = false;
+  ProcessIdentity life;  ///< SRS: of the process that is known already; may be empty
+  std::string server;    ///< SRS: the id it must name; empty = whatever answers
   std::string pid_file;
   /// An entry for SRS that register: `rtmp` names a port of whatever host registers.
   bool takes_registered_hosts = false;
+  /// Listeners that forwarders are not told, and why; for the log.
+  std::string left_out;
   double cores = 1;
   Duration look_interval = kObserveInterval;
 };

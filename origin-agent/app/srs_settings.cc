@@ -27,6 +27,33 @@ std::string plain_peer(std::string peer) {
   return peer;
 }
 
+bool is_own(const std::string& host, const Surroundings& around) {
+  return is_loopback_host(host) || (around.is_own_address && around.is_own_address(host));
+}
+
+/// This host dials what a sender names: its own machine, and nothing else that only this host may
+/// reach. `entry`: a host that the configuration names is as good.
+Result<void> may_be_dialled(std::string_view key, const ListenAddress& listener,
+                            const Registration& registration, const Surroundings& around,
+                            const OriginSettings* entry) {
+  const std::string& host = listener.host;
+  const std::string peer = plain_peer(registration.peer);
+  if (host.empty() || host == peer) return {};
+  if (is_loopback_host(host)) {
+    if (is_own(peer, around)) return {};
+  } else if (host == registration.heartbeat.ip || is_own(host, around)) {
+    return {};
+  }
+  if (entry != nullptr) {
+    const auto configured = parse_host_port(entry->local_rtmp);
+    if (configured && configured->host == host) return {};
+  }
+  return make_error(
+      boost::system::errc::invalid_argument,
+      fmt::format("origin '{}': {}: {} is neither where this heartbeat came from ({}) nor its `ip`",
+                  registration.heartbeat.server, key, text_of(listener), peer));
+}
+
 /// The host for its wildcards: what SRS guesses of itself, unless that is no address for others.
 std::string own_host(const Registration& registration) {
   const std::string& ip = registration.heartbeat.ip;
@@ -54,9 +81,11 @@ const ListenAddress* choose(const Named& named) {
   return udp == listeners.end() ? nullptr : &*udp;
 }
 
+/// `left_out`: listeners that are of no use to forwarders; only RTMP has to be.
 Result<std::vector<OriginEndpoint>> endpoints_of(const Registration& registration,
                                                  const Surroundings& around,
-                                                 ClientAddressMode client_address) {
+                                                 ClientAddressMode client_address,
+                                                 std::string& left_out) {
   const srs::Heartbeat& heartbeat = registration.heartbeat;
   const std::string name =
       heartbeat.server.empty() ? plain_peer(registration.peer) : heartbeat.server;
@@ -69,8 +98,12 @@ Result<std::vector<OriginEndpoint>> endpoints_of(const Registration& registratio
     if (listener == nullptr) continue;
     auto address =
         advertised_address(name, named.key, text_of(*listener), around, own_host(registration));
-    if (!address) return address.error();
     const bool is_rtmp = named.protocol == EndpointProtocol::kRtmp;
+    if (!address && is_rtmp) return address.error();
+    if (!address) {
+      left_out += (left_out.empty() ? "" : "; ") + address.error().message;
+      continue;
+    }
     endpoints.push_back(
         {named.protocol, std::move(*address), is_rtmp ? client_address : ClientAddressMode::kNone});
   }
@@ -139,16 +172,23 @@ Result<OriginSettings> registered_settings(const Registration& registration,
   const bool has_api = !heartbeat.api.empty();
   out.spec.kind = has_api ? OriginKind::kSrs : OriginKind::kGeneric;
   out.spec.lists_streams = has_api;
+  for (const auto& [key, listeners] :
+       {std::pair("rtmp", &heartbeat.rtmp), std::pair("api", &heartbeat.api)}) {
+    if (listeners->empty()) continue;
+    auto may = may_be_dialled(key, listeners->front(), registration, around, entry);
+    if (!may) return may.error();
+  }
   const std::string here = plain_peer(registration.peer);
   out.local_rtmp = local_address(text_of(heartbeat.rtmp.front()), here);
   if (has_api) {
     const auto api = parse_host_port(local_address(text_of(heartbeat.api.front()), here));
     if (!api) return api.error();
     out.api = HttpUrl{api->host, api->port, "/"};
+    out.api_gets_credentials = is_own(api->host, around);
   }
   out.life = {heartbeat.pid, 0, heartbeat.service};
   out.server = heartbeat.server;
-  auto endpoints = endpoints_of(registration, around, out.client_address);
+  auto endpoints = endpoints_of(registration, around, out.client_address, out.left_out);
   if (!endpoints) return endpoints.error();
   out.spec.endpoints = std::move(*endpoints);
   if (entry != nullptr) apply_entry(*entry, out);

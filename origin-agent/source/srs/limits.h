@@ -28,6 +28,13 @@ inline constexpr std::chrono::seconds kRegisterRequestTimeout{5};
 inline constexpr std::chrono::milliseconds kRegisterAcceptRetryDelay{100};
 /// Refusals that are remembered so that each is logged once; beyond it all are forgotten.
 inline constexpr std::size_t kRefusalsRememberedMax = 1024;
+/// Lines about refusals that one address may cause in a while; what it sends is its choice. Beyond
+/// so many addresses the others share one such share.
+inline constexpr std::size_t kRefusalLinesMax = 32;
+inline constexpr std::chrono::seconds kRefusalLinesPer{60};
+inline constexpr std::size_t kRefusalPeersMax = 256;
+/// Between two lines about trouble with one API.
+inline constexpr std::chrono::seconds kTroubleLogInterval{10};
 
 /// From listing an origin's streams to listing them again: while something is published there,
 /// and for kQuietAfter more; while nothing is and nothing was said to change; and so much for each
@@ -38,6 +45,8 @@ inline constexpr std::chrono::milliseconds kQuietListingInterval{2000};
 inline constexpr std::chrono::seconds kQuietAfter{5};
 inline constexpr std::chrono::milliseconds kListingIntervalPerStream{2};
 inline constexpr std::chrono::milliseconds kListingIntervalMax{5000};
+/// Between two listings of the same origin, however often hooks call for one.
+inline constexpr std::chrono::milliseconds kHintPause{100};
 /// Summaries of a process that /proc does not show here, of one that it shows. SRS itself takes
 /// these figures every 3 s.
 inline constexpr std::chrono::seconds kSummariesInterval{3};
@@ -53,6 +62,8 @@ inline constexpr std::size_t kListingPagesMax = 512;
 inline constexpr std::size_t kStreamsMax = 20'000;
 /// Publishers whose tag is read in one look; the others are reported as not looked at yet.
 inline constexpr std::size_t kTagReadsPerLookMax = 32;
+/// A publisher that cannot be read is tried again after 1, 2, 4 … listings, so many at most.
+inline constexpr std::uint64_t kTagRetryListingsMax = 32;
 /// One client id, which becomes part of a path.
 inline constexpr std::size_t kClientIdBytesMax = 64;
 

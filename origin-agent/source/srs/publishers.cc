@@ -34,9 +34,10 @@ void Publishers::listed(MonotonicTime now, std::vector<ApiStream> streams,
                         const std::map<std::string, std::string>& vhost_names) {
   std::unordered_map<std::string, Live> known;
   for (Live& live : live_) {
-    if (live.read) known.emplace(live.client, std::move(live));
+    if (live.read || live.failures > 0) known.emplace(live.client, std::move(live));
   }
   live_.clear();
+  ++listings_;
   players_ = clients_ = 0;
   for (auto& [id, traffic] : traffic_) traffic.listed = false;
   const std::uint64_t bytes_before = recv_bytes_ + send_bytes_;
@@ -56,15 +57,19 @@ void Publishers::listed(MonotonicTime now, std::vector<ApiStream> streams,
               std::move(stream.publisher),
               std::move(stream.id),
               {},
-              players,
-              false};
-    if (const auto before = known.find(live.client);
-        before != known.end() && before->second.stream == live.stream) {
+              players};
+    const auto before = known.find(live.client);
+    const bool is_known = before != known.end() && before->second.stream == live.stream;
+    if (is_known && before->second.read) {
       live.key = std::move(before->second.key);
       live.tag = std::move(before->second.tag);
       live.read = true;
     } else {
       live.key = key_of(live, stream.name);
+    }
+    if (is_known) {
+      live.failures = before->second.failures;
+      live.retry_at = before->second.retry_at;
     }
     live_.push_back(std::move(live));
   }
@@ -93,12 +98,34 @@ void Publishers::take_traffic(MonotonicTime now, const ApiStream& stream) {
 }
 
 std::vector<std::string> Publishers::unread(std::size_t max) const {
-  std::vector<std::string> clients;
+  std::vector<const Live*> waiting;
   for (const Live& live : live_) {
+    if (!live.read && live.retry_at <= listings_ && is_client_id(live.client))
+      waiting.push_back(&live);
+  }
+  std::sort(waiting.begin(), waiting.end(), [](const Live* a, const Live* b) {
+    return std::pair(a->failures, a) < std::pair(b->failures, b);
+  });
+  std::vector<std::string> clients;
+  for (const Live* live : waiting) {
     if (clients.size() == max) break;
-    if (!live.read && is_client_id(live.client)) clients.push_back(live.client);
+    clients.push_back(live->client);
   }
   return clients;
+}
+
+void Publishers::failed_to_read(const std::string& client) {
+  for (Live& live : live_) {
+    if (live.client != client || live.read) continue;
+    const std::uint64_t pause = std::uint64_t{1} << std::min<std::uint64_t>(live.failures, 32);
+    live.retry_at = listings_ + std::min(pause, kTagRetryListingsMax);
+    ++live.failures;
+  }
+}
+
+bool Publishers::all_read() const {
+  return std::all_of(live_.begin(), live_.end(),
+                     [](const Live& live) { return live.read || !is_client_id(live.client); });
 }
 
 void Publishers::read(const std::string& client, const ApiClient& found) {

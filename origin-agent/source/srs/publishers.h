@@ -40,8 +40,12 @@ class Publishers {
   /// A complete listing, made at `now`. Who is not in it is forgotten.
   void listed(MonotonicTime now, std::vector<ApiStream> streams,
               const std::map<std::string, std::string>& vhost_names);
-  /// Client ids whose tag is to be read, at most `max`.
+  /// Client ids whose tag is to be read, at most `max`: those first that failed least often, so
+  /// that some whose answers are never readable do not keep the others from being read.
   std::vector<std::string> unread(std::size_t max) const;
+  /// It is left alone for some listings, more with every time.
+  void failed_to_read(const std::string& client);
+  bool all_read() const;
   void read(const std::string& client, const ApiClient& found);
 
   /// The live streams, each once.
@@ -73,6 +77,8 @@ class Publishers {
     std::string tag;
     std::uint32_t players = 0;
     bool read = false;
+    std::uint64_t failures = 0;  ///< to read it
+    std::uint64_t retry_at = 0;  ///< listing
   };
 
   void take_traffic(MonotonicTime now, const ApiStream& stream);
@@ -81,6 +87,7 @@ class Publishers {
   std::vector<Live> live_;
   std::unordered_map<std::string, Traffic> traffic_;  ///< by stream id
   std::uint64_t recv_bytes_ = 0, send_bytes_ = 0;
+  std::uint64_t listings_ = 0;
   std::uint32_t players_ = 0, clients_ = 0;
   MonotonicTime moved_;
   bool counters_fresh_ = false;

@@ -1,6 +1,7 @@
 #include "origin-agent/source/srs/register_server.h"
 
 #include <list>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -50,23 +51,36 @@ using Connections = std::list<std::shared_ptr<Connection>>;
 }  // namespace
 
 struct RegisterServer::State : std::enable_shared_from_this<RegisterServer::State> {
-  State(boost::asio::io_context& context, RegisterListener& register_listener, log::Logger log)
-      : io(context), listener(register_listener), logger(std::move(log)), retry(context) {}
+  State(boost::asio::io_context& context, const Clock& the_clock,
+        RegisterListener& register_listener, log::Logger log)
+      : io(context),
+        clock(the_clock),
+        listener(register_listener),
+        logger(std::move(log)),
+        retry(context) {}
 
   void accept();
   void take(tcp::socket socket);
   Answer answer(const HttpRequest& request, const std::string& peer);
   Answer heartbeat(const std::string& body, const std::string& peer);
   Answer hook(const std::string& body, const std::string& peer);
-  void log_once(const std::string& whose, const std::string& why);
+  void log_once(const std::string& peer, const std::string& whose, const std::string& why);
+  bool may_log(const std::string& peer);
+
+  struct Lines {
+    MonotonicTime since;
+    std::size_t count = 0;
+  };
 
   boost::asio::io_context& io;
+  const Clock& clock;
   RegisterListener& listener;
   log::Logger logger;
   std::optional<tcp::acceptor> acceptor;
   boost::asio::steady_timer retry;
   Connections connections;  ///< oldest first
   std::set<std::string> logged;
+  std::map<std::string, Lines> lines;  ///< by peer; of all others under an empty one
 };
 
 namespace {
@@ -197,7 +211,7 @@ Answer RegisterServer::State::heartbeat(const std::string& body, const std::stri
   const Result<void> taken =
       parsed ? listener.registered(*parsed, peer) : Result<void>(parsed.error());
   if (taken) return accepted();
-  log_once(parsed ? fmt::format("SRS {} at {}", parsed->server, peer) : peer,
+  log_once(peer, parsed ? fmt::format("SRS {} at {}", parsed->server, peer) : peer,
            taken.error().message);
   return refused(400, taken.error().message);
 }
@@ -205,7 +219,7 @@ Answer RegisterServer::State::heartbeat(const std::string& body, const std::stri
 Answer RegisterServer::State::hook(const std::string& body, const std::string& peer) {
   const Result<HookEvent> event = parse_hook(body);
   if (!event) {
-    log_once(peer, "hook: " + event.error().message);
+    log_once(peer, peer, "hook: " + event.error().message);
   } else if (event->action == HookEvent::Action::kPublish) {
     listener.published(*event);
   } else if (event->action == HookEvent::Action::kUnpublish) {
@@ -214,15 +228,37 @@ Answer RegisterServer::State::hook(const std::string& body, const std::string& p
   return accepted();
 }
 
-void RegisterServer::State::log_once(const std::string& whose, const std::string& why) {
+void RegisterServer::State::log_once(const std::string& peer, const std::string& whose,
+                                     const std::string& why) {
+  const std::string line = whose + ' ' + why;
+  if (logged.contains(line) || !may_log(peer)) return;
   if (logged.size() >= kRefusalsRememberedMax) logged.clear();
-  if (logged.insert(whose + ' ' + why).second)
-    logger.warning("{} {}: not registered: {}", kFlag, whose, why);
+  logged.insert(line);
+  logger.warning("{} {}: not registered: {}", kFlag, whose, why);
 }
 
-RegisterServer::RegisterServer(boost::asio::io_context& io, RegisterListener& listener,
-                               log::Logger logger)
-    : state_(std::make_shared<State>(io, listener, std::move(logger))) {}
+bool RegisterServer::State::may_log(const std::string& peer) {
+  const MonotonicTime now = clock.now();
+  const auto is_over = [now](const auto& entry) {
+    return now - entry.second.since >= kRefusalLinesPer;
+  };
+  if (lines.size() >= kRefusalPeersMax) std::erase_if(lines, is_over);
+  const bool is_new = !lines.contains(peer);
+  auto& [since, count] = lines[is_new && lines.size() >= kRefusalPeersMax ? std::string() : peer];
+  if (count == 0 || now - since >= kRefusalLinesPer) {
+    since = now;
+    count = 0;
+  }
+  if (count >= kRefusalLinesMax) return false;
+  if (++count == kRefusalLinesMax)
+    logger.warning("{} {}: more of its refusals are not logged for {} s", kFlag, peer,
+                   kRefusalLinesPer.count());
+  return true;
+}
+
+RegisterServer::RegisterServer(boost::asio::io_context& io, const Clock& clock,
+                               RegisterListener& listener, log::Logger logger)
+    : state_(std::make_shared<State>(io, clock, listener, std::move(logger))) {}
 
 RegisterServer::~RegisterServer() {
   stop();

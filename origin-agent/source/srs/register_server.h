@@ -5,11 +5,12 @@
 // POST per connection. Hooks are answered 0 whatever they say and whatever becomes of them: SRS
 // refuses a client whose hook fails, and this listener never decides about clients.
 // Threading: everything on the io_context's one thread, the listener's calls included.
-// Lifetime: the io_context and the listener outlive it; connections end with it.
+// Lifetime: the io_context, the clock and the listener outlive it; connections end with it.
 
 #include <memory>
 #include <string>
 
+#include "common/base/clock.h"
 #include "common/base/result.h"
 #include "common/telemetry/log.h"
 #include "origin-agent/source/srs/heartbeat.h"
@@ -29,7 +30,8 @@ class RegisterListener {
  public:
   virtual ~RegisterListener() = default;
   /// `peer`: address of the sender, without port. An error goes back as HTTP 400 and into the log,
-  /// once for each origin and text (SRS repeats its heartbeat and ignores the answer).
+  /// once for each origin and text (SRS repeats its heartbeat and ignores the answer), and so often
+  /// for each peer as limits.h says.
   virtual Result<void> registered(const Heartbeat& heartbeat, const std::string& peer) = 0;
   /// Hints: which origin is meant must be looked up by event.server and event.service, and what
   /// they say must be read from the origin.
@@ -39,7 +41,8 @@ class RegisterListener {
 
 class RegisterServer {
  public:
-  RegisterServer(boost::asio::io_context& io, RegisterListener& listener, log::Logger logger);
+  RegisterServer(boost::asio::io_context& io, const Clock& clock, RegisterListener& listener,
+                 log::Logger logger);
   ~RegisterServer();
   RegisterServer(const RegisterServer&) = delete;
   RegisterServer& operator=(const RegisterServer&) = delete;

@@ -1,6 +1,7 @@
 #include "origin-agent/source/srs/srs_source.h"
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
@@ -37,7 +38,7 @@ SrsSource::SrsSource(boost::asio::io_context& io, const Clock& clock, Random& ra
 
 void SrsSource::announced(const ProcessIdentity& life) {
   announced_ = life;
-  if (!life_ || life_->service != life.service || life_->pid != life.pid) hinted_ = true;
+  if (!life_ || life_->service != life.service || life_->pid != life.pid) renewed_ = true;
 }
 
 void SrsSource::probe(Callback<void(probe::ProbeResult)> done) {
@@ -52,7 +53,8 @@ void SrsSource::probe(Callback<void(probe::ProbeResult)> done) {
 // ----------------------------------------------------------------------------------
 
 bool SrsSource::may_rest(MonotonicTime now) const {
-  return life_ && process_ && !hinted_ && now + kSlack < next_listing_;
+  if (!life_ || !process_ || now + kSlack >= next_listing_) return false;
+  return !hinted_ || now < hints_from_;
 }
 
 void SrsSource::observe(const std::optional<ProcessIdentity>& watched,
@@ -60,14 +62,17 @@ void SrsSource::observe(const std::optional<ProcessIdentity>& watched,
   if (!link_) return answer_later(watched, std::move(done), {});
   const MonotonicTime now = clock_.now();
   // Who has lost its process wants to know what is there now.
-  if (watched && may_rest(now)) return answer_later(watched, std::move(done), {});
-  hinted_ = false;
+  const bool rests = watched && may_rest(now);
+  const bool renewed = std::exchange(renewed_, false);
+  if (rests && !renewed) return answer_later(watched, std::move(done), {});
+  if (!rests) hinted_ = false;
   look_ = std::make_unique<Look>();
   look_->watched = watched;
   look_->done = std::move(done);
   look_->started = now;
   look_->deadline = now + kHttpTimeout;
-  if (!life_ || now >= next_summaries_) return read_summaries();
+  look_->life_alone = rests;
+  if (!life_ || renewed || now >= next_summaries_) return read_summaries();
   list();
 }
 
@@ -97,15 +102,23 @@ void SrsSource::read_summaries() {
 void SrsSource::summaries_read(const Result<std::string>& answer) {
   if (!answer && answer.error().message == "HTTP status 401")
     return fail(
-        "it asks for a user and password (`http_api { auth ... }`): give them to the agent");
+        "it asks for a user and password (`http_api { auth ... }`): give them to the agent "
+        "(srs.api_auth_file; they go to APIs of this host and to those that `origins` names)");
   if (!answer) return fail(fmt::format("summaries: {}", answer.error().message));
   auto summaries = parse_summaries(*answer);
   if (!summaries) return fail(summaries.error().message);
+  const std::optional<Life> before = life_;
   if (!take_life(summaries->life, &*summaries)) return;
   software_ = summaries->version.empty() ? "SRS" : "SRS/" + summaries->version;
   next_summaries_ =
       look_->started + (process_ && process_->is_visible() ? Duration(kLocalSummariesInterval)
                                                            : Duration(kSummariesInterval));
+  if (look_->life_alone && life_ == before) {
+    Observation observation;
+    observation.process = process_;
+    observation.answered_at = answered_at_;
+    return end(std::move(observation));
+  }
   look_->summaries = std::move(*summaries);
   list();
 }
@@ -170,6 +183,7 @@ void SrsSource::listed() {
   const Duration pause =
       look_->started < quiet_from_ ? Duration(kListingInterval) : Duration(kQuietListingInterval);
   next_listing_ = look_->started + std::max(pause, fair);
+  hints_from_ = look_->started + std::max<Duration>(kHintPause, fair);
   look_->unread = publishers_.unread(kTagReadsPerLookMax);
   std::reverse(look_->unread.begin(), look_->unread.end());
   read_tag();
@@ -182,12 +196,17 @@ void SrsSource::read_tag() {
 }
 
 void SrsSource::tag_read(const Result<std::string>& answer) {
-  if (!answer) return complete();
+  const std::string& client = look_->unread.back();
+  if (!answer) {
+    publishers_.failed_to_read(client);
+    return complete();
+  }
   const auto read = parse_client(*answer);
-  if (!read) {
-    tell(read.error().message);
-  } else if (read->client && read->life == *life_) {
-    publishers_.read(look_->unread.back(), *read->client);
+  if (!read) tell(fmt::format("a publisher cannot be looked at: {}", read.error().message));
+  if (read && read->client && read->life == *life_) {
+    publishers_.read(client, *read->client);
+  } else {
+    publishers_.failed_to_read(client);
   }
   look_->unread.pop_back();
   read_tag();
@@ -220,7 +239,7 @@ void SrsSource::complete() {
     fencer_->judge(publisher);
   }
   watch_.watch(std::move(keys));
-  told_.clear();
+  if (publishers_.all_read()) told_.clear();
   end(std::move(observation));
 }
 
@@ -330,7 +349,12 @@ void SrsSource::epoch_raised(const std::string& stream) {
 }
 
 void SrsSource::tell(const std::string& trouble) {
-  if (std::exchange(told_, trouble) != trouble) logger_.warning("{}", trouble);
+  // Positions and sizes differ from one answer to the next.
+  std::string kind = trouble;
+  std::erase_if(kind, [](unsigned char c) { return std::isdigit(c) != 0; });
+  if (kind == told_ || !told_every_.allow(clock_.now())) return;
+  told_ = std::move(kind);
+  logger_.warning("{}", trouble);
 }
 
 }  // namespace weir::agent::srs

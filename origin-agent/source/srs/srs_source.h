@@ -55,6 +55,7 @@ class SrsSource final : public OriginSource {
   /// answer, that is who serves.
   void announced(const ProcessIdentity& life) override;
   /// Something was published or unpublished there, as a hook says: the next look asks for it.
+  /// As often as hints come, they never make it listed more often than is fair to SRS.
   void hinted() override { hinted_ = true; }
 
  private:
@@ -70,6 +71,7 @@ class SrsSource final : public OriginSource {
     std::optional<Summaries> summaries;
     bool restarted = false;   ///< another life answered meanwhile
     bool taken_over = false;  ///< another server answered
+    bool life_alone = false;  ///< nothing is listed unless it is another one
   };
   using Answered = void (SrsSource::*)(const Result<std::string>&);
 
@@ -100,6 +102,7 @@ class SrsSource final : public OriginSource {
   /// Who serves as far as it can be told without the API.
   Observation without_api(const std::optional<ProcessIdentity>& watched, std::string trouble) const;
   void epoch_raised(const std::string& stream);
+  /// Logs it unless it is what was logged last. Parts of it are what strangers chose.
   void tell(const std::string& trouble);
 
   boost::asio::io_context& io_;
@@ -120,10 +123,13 @@ class SrsSource final : public OriginSource {
   std::unique_ptr<Look> look_;                 ///< the one under way
   std::size_t page_streams_ = kPageStreams;
   MonotonicTime next_listing_;
+  MonotonicTime hints_from_;  ///< a hint waits until then
   MonotonicTime quiet_from_;
   MonotonicTime next_summaries_;
   bool hinted_ = false;
-  std::string told_;  ///< the last trouble in the log
+  bool renewed_ = false;  ///< announced() named another life
+  std::string told_;      ///< the last trouble in the log, without its figures
+  log::Every told_every_{kTroubleLogInterval};
 
   EpochWatch watch_;
   std::optional<ApiLink> link_;

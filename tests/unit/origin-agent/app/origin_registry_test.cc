@@ -423,5 +423,21 @@ TEST_F(OriginRegistryTest, AHookIsForTheOriginThatItNames) {
   EXPECT_THAT(host_.hints, ElementsAre(1));
 }
 
+TEST_F(OriginRegistryTest, AHookOfAnUnknownServerMayBeOfTheConfiguredOnes) {
+  OriginSettings configured;
+  configured.spec.endpoints = {{EndpointProtocol::kRtmp, "10.0.0.1:1995"}};
+  configured.local_rtmp = "127.0.0.1:1995";
+  configured.spec.id = OriginId("mine");
+  configured.api = HttpUrl{"127.0.0.1", 1985, "/"};
+  registry().configured(7, configured);
+  configured.spec.id = OriginId("nginx");
+  configured.local_rtmp = "127.0.0.1:1996";
+  configured.spec.endpoints = {{EndpointProtocol::kRtmp, "10.0.0.1:1996"}};
+  configured.api.reset();
+  registry().configured(8, configured);
+  registry().hinted("vid-9", "never heard");
+  EXPECT_THAT(host_.hints, ElementsAre(7));
+}
+
 }  // namespace
 }  // namespace weir::agent

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "origin-agent/app/own_address.h"
+
 namespace weir::agent {
 namespace {
 
@@ -133,6 +135,75 @@ TEST(SrsSettingsTest, TheLifeOfASavedProcessIsRead) {
   EXPECT_EQ(parse_srs_life("a.b.42"), (ProcessIdentity{42, 0, "a.b"}));
   for (const char* other : {"", "gone", ".5", "x.", "x.y"})
     EXPECT_EQ(parse_srs_life(other), ProcessIdentity()) << other;
+}
+
+TEST(SrsSettingsTest, AListenerThatNobodyElseReachesIsLeftOutUnlessItIsRtmp) {
+  const Surroundings remote{"198.51.100.1", "10.0.0.9:7400"};
+  Registration registration = full();
+  registration.heartbeat.http = {{"127.0.0.1", 8080, kTcp}};
+  const auto settings = registered_settings(registration, {}, remote, nullptr);
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(endpoints(*settings), "0=198.51.100.1:1935 2=198.51.100.1:10080 3=198.51.100.1:8001 ");
+  EXPECT_THAT(settings->left_out, AllOf(HasSubstr("http"), HasSubstr("127.0.0.1:8080")));
+  EXPECT_EQ(registered_settings(full(), {}, remote, nullptr)->left_out, "");
+  registration = full();
+  registration.heartbeat.rtmp = {{"127.0.0.1", 1935, kTcp}};
+  EXPECT_FALSE(registered_settings(registration, {}, remote, nullptr));
+}
+
+TEST(SrsSettingsTest, CredentialsGoToThisHostAlone) {
+  const Surroundings around{
+      "", "", [](const std::string& host) { return host == "10.0.0.5" || host == "127.0.0.1"; }};
+  Registration registration = full();
+  EXPECT_TRUE(registered_settings(registration, {}, around, nullptr)->api_gets_credentials);
+  registration.heartbeat.api = {{"10.0.0.5", 1985, kTcp}};
+  EXPECT_TRUE(registered_settings(registration, {}, around, nullptr)->api_gets_credentials);
+  registration.heartbeat.api = {{"", 1985, kTcp}};
+  registration.peer = "172.17.0.4";
+  EXPECT_FALSE(registered_settings(registration, {}, around, nullptr)->api_gets_credentials);
+  // What it says of itself makes no address one of this host.
+  registration.heartbeat.ip = "192.0.2.9";
+  registration.heartbeat.api = {{"192.0.2.9", 1985, kTcp}};
+  const auto settings = registered_settings(registration, {}, around, nullptr);
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_FALSE(settings->api_gets_credentials);
+}
+
+TEST(SrsSettingsTest, OnlyTheSendersOwnAddressesAreDialled) {
+  const Surroundings around{"", "", [](const std::string& host) { return host == "10.0.0.1"; }};
+  const auto taken = [&](const char* peer, const char* ip, const char* host,
+                         const OriginSettings* entry = nullptr) {
+    Registration registration = full();
+    registration.peer = peer;
+    registration.heartbeat.ip = ip;
+    registration.heartbeat.rtmp = {{host, 1935, kTcp}};
+    const bool rtmp = static_cast<bool>(registered_settings(registration, {}, around, entry));
+    registration.heartbeat.rtmp = {{"", 1935, kTcp}};
+    registration.heartbeat.api = {{host, 1985, kTcp}};
+    EXPECT_EQ(static_cast<bool>(registered_settings(registration, {}, around, entry)), rtmp)
+        << host;
+    return rtmp;
+  };
+  EXPECT_TRUE(taken("127.0.0.1", "10.0.0.1", "127.0.0.1"));
+  EXPECT_TRUE(taken("127.0.0.1", "10.0.0.1", "10.0.0.1"));
+  EXPECT_TRUE(taken("10.0.0.1", "10.0.0.1", "127.0.0.1"));
+  EXPECT_TRUE(taken("172.17.0.4", "", "172.17.0.4"));
+  EXPECT_TRUE(taken("10.0.0.7", "172.17.0.4", "172.17.0.4")) << "behind a translation of addresses";
+  EXPECT_FALSE(taken("10.0.0.7", "10.0.0.7", "127.0.0.1"));
+  EXPECT_FALSE(taken("10.0.0.7", "127.0.0.1", "127.0.0.1"));
+  EXPECT_FALSE(taken("10.0.0.7", "10.0.0.7", "10.0.0.8"));
+  EXPECT_FALSE(taken("127.0.0.1", "10.0.0.1", "metadata.example"));
+  OriginSettings entry;
+  entry.local_rtmp = "10.0.0.8:1935";
+  EXPECT_TRUE(taken("10.0.0.7", "10.0.0.7", "10.0.0.8", &entry));
+}
+
+TEST(OwnAddressTest, IsWhatThisMachineCanBind) {
+  EXPECT_TRUE(is_own_address("127.0.0.1"));
+  EXPECT_TRUE(is_own_address("127.1.2.3"));
+  for (const char* other :
+       {"", "0.0.0.0", "::", "localhost", "192.0.2.1", "2001:db8::1", "224.0.0.1", "127.0.0.1:80"})
+    EXPECT_FALSE(is_own_address(other)) << other;
 }
 
 }  // namespace

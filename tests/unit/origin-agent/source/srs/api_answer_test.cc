@@ -193,9 +193,9 @@ TEST(SrsAnswerLimits, AControlCharacterInAClientsNameHidesNothingElse) {
 TEST(SrsAnswerLimits, WhatSrsCallsItselfIsShortAsciiOrNone) {
   const auto summaries = [](const std::string& server, const std::string& service,
                             const std::string& version) {
-    return parse_summaries(fmt::format(
-        R"({{"code":0,"server":"{}","service":"{}","pid":"1","data":{{"self":{{"version":"{}"}}}}}})",
-        server, service, version));
+    return parse_summaries(fmt::format(R"({{"code":0,"server":"{}","service":"{}","pid":"1",)"
+                                       R"("data":{{"self":{{"version":"{}"}}}}}})",
+                                       server, service, version));
   };
   EXPECT_EQ(summaries("v", "s", "7.0.18")->version, "7.0.18");
   EXPECT_TRUE(summaries("v", "", "4.0.1"));

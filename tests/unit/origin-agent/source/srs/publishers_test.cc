@@ -154,5 +154,44 @@ TEST_F(SrsPublishers, RatesAreOfWholeSampleIntervalsOfSrs) {
   EXPECT_LT(publishers_.report()[0].ingress_bits_per_second, 2e5);
 }
 
+TEST_F(SrsPublishers, SomeThatCannotBeReadKeepNobodyElseFromBeingRead) {
+  std::vector<ApiStream> all;
+  for (int i = 0; i < 40; ++i) {
+    const std::string number = std::to_string(100 + i);
+    all.push_back(stream("s" + number, "c" + number));
+  }
+  list(all);
+  const auto first = publishers_.unread(32);
+  ASSERT_EQ(first.size(), 32u);
+  for (const std::string& client : first) publishers_.failed_to_read(client);
+  EXPECT_EQ(publishers_.unread(32).size(), 8u) << "not again after the same listing";
+  list(all);
+  const auto second = publishers_.unread(32);
+  ASSERT_EQ(second.size(), 32u);
+  EXPECT_EQ(second[0], "c132") << "who never failed goes first";
+  EXPECT_EQ(second[7], "c139");
+  EXPECT_FALSE(publishers_.all_read());
+}
+
+TEST_F(SrsPublishers, WhoCannotBeReadIsTriedLessAndLessOftenAndNeverGivenUp) {
+  int tries = 0;
+  int last = 0;
+  for (int listing = 1; listing <= 200; ++listing) {
+    list({stream("a", "c1")});
+    if (publishers_.unread(10).empty()) continue;
+    ++tries;
+    EXPECT_LE(listing - last, static_cast<int>(kTagRetryListingsMax));
+    last = listing;
+    publishers_.failed_to_read("c1");
+  }
+  EXPECT_GE(tries, 9);
+  EXPECT_LE(tries, 12);
+  // Another publisher of the stream has a try of its own.
+  list({stream("a", "c2")});
+  EXPECT_EQ(publishers_.unread(10), (std::vector<std::string>{"c2"}));
+  publishers_.read("c2", client("a", "weir:f/s/1.1"));
+  EXPECT_TRUE(publishers_.all_read());
+}
+
 }  // namespace
 }  // namespace weir::agent::srs

@@ -1,5 +1,6 @@
 #include "origin-agent/source/srs/register_server.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <vector>
@@ -14,6 +15,7 @@
 
 #include "common/base/listen_address.h"
 #include "origin-agent/source/srs/limits.h"
+#include "tests/support/manual_clock.h"
 
 namespace weir::agent::srs {
 namespace {
@@ -42,7 +44,7 @@ struct Recorder final : RegisterListener {
 
 class SrsRegister : public ::testing::Test {
  protected:
-  SrsRegister() : server_(io_, listener_, log::Logger("test")) {
+  SrsRegister() : server_(io_, clock_, listener_, log::Logger("test")) {
     const auto started = server_.start("127.0.0.1:0");
     EXPECT_TRUE(started) << started.error().message;
   }
@@ -74,6 +76,7 @@ class SrsRegister : public ::testing::Test {
   }
 
   boost::asio::io_context io_;
+  testing::ManualClock clock_;
   Recorder listener_;
   RegisterServer server_;
 };
@@ -136,6 +139,24 @@ TEST_F(SrsRegister, OtherRequestsAreRefusedByName) {
   EXPECT_TRUE(listener_.heartbeats.empty());
 }
 
+TEST_F(SrsRegister, WhatAStrangerVariesFillsNoLog) {
+  const auto refused = [&](int number) {
+    post("/api/v1/srs/register", fmt::format(R"({{"server":"vid-{}","service":"s"}})", number));
+  };
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 2 * static_cast<int>(kRefusalLinesMax); ++i) refused(i);
+  std::string text = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(text, '\n'), static_cast<long>(kRefusalLinesMax) + 1) << text;
+  EXPECT_NE(text.find("not logged for"), std::string::npos);
+  // What it has to say later is heard again, what was said is not repeated.
+  clock_.advance(kRefusalLinesPer);
+  ::testing::internal::CaptureStderr();
+  refused(0);
+  refused(1000);
+  text = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(text, '\n'), 1) << text;
+}
+
 TEST_F(SrsRegister, SilentConnectionsNeverKeepAHookOut) {
   std::vector<tcp::socket> silent;
   for (std::size_t i = 0; i < kRegisterConnectionsMax + 2; ++i) {
@@ -158,13 +179,14 @@ TEST_F(SrsRegister, AStoppedListenerAnswersNobody) {
 
 TEST(SrsRegisterAddress, AnEmptyOneOpensNothingAndATakenOneIsAnError) {
   boost::asio::io_context io;
+  const testing::ManualClock clock;
   Recorder listener;
-  RegisterServer off(io, listener, log::Logger("test"));
+  RegisterServer off(io, clock, listener, log::Logger("test"));
   ASSERT_TRUE(off.start(""));
   EXPECT_EQ(off.address(), "");
-  RegisterServer first(io, listener, log::Logger("test"));
+  RegisterServer first(io, clock, listener, log::Logger("test"));
   ASSERT_TRUE(first.start("127.0.0.1:0"));
-  RegisterServer second(io, listener, log::Logger("test"));
+  RegisterServer second(io, clock, listener, log::Logger("test"));
   const auto taken = second.start(first.address());
   ASSERT_FALSE(taken);
   EXPECT_NE(taken.error().message.find("--srs-register"), std::string::npos);

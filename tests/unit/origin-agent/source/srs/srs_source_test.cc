@@ -223,6 +223,90 @@ TEST_F(SrsSourceTest, AHintIsFollowedAtOnce) {
   EXPECT_EQ(seen.streams->size(), 1u);
 }
 
+TEST_F(SrsSourceTest, AHintThatComesTooSoonIsFollowedLater) {
+  look();
+  srs_.add("a", "c1");
+  source_->hinted();
+  EXPECT_FALSE(look_after(kHintPause - 1ms).streams);
+  EXPECT_TRUE(look_after(1ms).streams);
+}
+
+TEST_F(SrsSourceTest, HintsListThousandsOfStreamsNoMoreOftenThanIsFair) {
+  for (int i = 0; i < 1500; ++i) srs_.add(fmt::format("s{:04}", i), fmt::format("c{}", i));
+  ASSERT_TRUE(look().streams);
+  for (int i = 0; i < 28; ++i) {
+    source_->hinted();
+    EXPECT_FALSE(look_after(100ms).streams) << i;
+  }
+  EXPECT_TRUE(look_after(200ms).streams);
+}
+
+TEST_F(SrsSourceTest, HeartbeatsOfLivesThatAreNoneListNothing) {
+  for (int i = 0; i < 1500; ++i) srs_.add(fmt::format("s{:04}", i), fmt::format("c{}", i));
+  ASSERT_TRUE(look().streams);
+  const auto listed = srs_.api.asked("GET /api/v1/streams/");
+  for (int i = 0; i < 5; ++i) {
+    source_->announced({1, 0, fmt::format("made-up-{}", i)});
+    const Observation seen = look_after(100ms);
+    ASSERT_TRUE(seen.process);
+    EXPECT_EQ(seen.process->service, "s1");
+    EXPECT_FALSE(seen.streams);
+  }
+  EXPECT_EQ(srs_.api.asked("GET /api/v1/streams/"), listed);
+  EXPECT_EQ(srs_.api.asked("GET /api/v1/summaries"), 6u);
+}
+
+TEST_F(SrsSourceTest, PublishersThatCannotBeReadKeepNobodyElseFromBeingRead) {
+  srs_.add("zz", "tagged", "weir:f/s1/1.1");
+  // They come first in the listing, and their answers are none.
+  for (std::size_t i = 0; i < kTagReadsPerLookMax; ++i)
+    srs_.add(fmt::format("a{:02}", i), fmt::format("broken{}", i), "\\q");
+  look();
+  const Observation seen = look_after(1s);
+  ASSERT_TRUE(seen.streams);
+  const auto tagged = std::ranges::find_if(
+      *seen.streams, [](const auto& stream) { return stream.key.ends_with("/zz"); });
+  ASSERT_NE(tagged, seen.streams->end());
+  EXPECT_EQ(tagged->tag, "weir:f/s1/1.1");
+}
+
+TEST_F(SrsSourceTest, AnAnswerThatIsTooLargeKeepsNobodyElseFromBeingRead) {
+  srs_.add("a", "huge");
+  srs_.add("b", "c2", "weir:f/s1/1.1");
+  srs_.api.raw = true;
+  srs_.api.answer = [&](const std::string& request) -> std::string {
+    if (request.ends_with("/huge")) return "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n";
+    const std::string body = *srs_.answer(request);
+    return fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body);
+  };
+  look();
+  const Observation seen = look_after(1s);
+  ASSERT_TRUE(seen.streams) << seen.trouble;
+  EXPECT_TRUE(seen.streams->at(0).tag_unread);
+  EXPECT_EQ(seen.streams->at(1).tag, "weir:f/s1/1.1");
+}
+
+TEST_F(SrsSourceTest, TroubleWhoseFiguresAStrangerVariesIsLoggedOnce) {
+  int asked = 0;
+  srs_.api.answer = [&](const std::string&) { return "{" + std::string(++asked, ' ') + "x"; };
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 50; ++i) look_after(1s);
+  const std::string text = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(text, '\n'), 1) << text;
+  EXPECT_NE(text.find("no JSON object"), std::string::npos) << text;
+}
+
+TEST_F(SrsSourceTest, TroubleThatIsNewEachTimeIsLoggedNowAndThen) {
+  make({.server = "vid-a"});
+  ::testing::internal::CaptureStderr();
+  for (char c = 'b'; c <= 'u'; ++c) {
+    srs_.server = std::string("vid-") + c;
+    look_after(1s);
+  }
+  const std::string text = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(text, '\n'), 2) << text;
+}
+
 TEST_F(SrsSourceTest, SummariesAreReadRarely) {
   srs_.add("a", "c1");
   for (int i = 0; i < 12; ++i) look_after(1s);
