@@ -304,12 +304,13 @@ def check_reasons_are_documented(tree):
 
 
 def check_limits_are_documented(tree):
-    """One table holds every limit of the data plane, and no limit that there is not."""
+    """One page holds every limit of forwarders and agents, and no limit that there is not."""
     page = ROOT / 'docs/operations/limits.md'
     named = set(re.findall(r'`(k[A-Z]\w+)`', page.read_text()))
     errors, known = [], set()
     for path in tree.production:
-        if not name(path).startswith('dataplane/') or not path.name.endswith('limits.h'):
+        planes = ('dataplane/', 'origin-agent/')
+        if not name(path).startswith(planes) or not path.name.endswith('limits.h'):
             continue
         for number, line in enumerate(tree.code[path].split('\n'), 1):
             match = re.match(r'inline constexpr .*?\b(k[A-Z]\w+)', line)
