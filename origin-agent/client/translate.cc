@@ -150,7 +150,7 @@ void fill(const Verdict& verdict, pb::OriginServiceAttachRequest* request) {
 }
 
 void fill(const Forgotten& forgotten, pb::OriginServiceAttachRequest* request) {
-  request->mutable_origin_forgotten()->set_origin(forgotten.origin.str());
+  request->mutable_origin_forgotten()->set_origin(plain(forgotten.origin.str()));
 }
 
 void fill(const Heartbeat&, pb::OriginServiceAttachRequest* request) {
