@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <iterator>
+#include <thread>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -102,6 +104,10 @@ class ProcessWithConfig {
     EXPECT_EQ(::posix_spawn(&pid_, "/bin/sh", &actions, nullptr, arguments.data(), environ), 0);
     posix_spawn_file_actions_destroy(&actions);
     ::close(input[0]);
+    // The kernel lets the parent go on before the new command line can be read.
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!shows_path() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    EXPECT_TRUE(shows_path());
   }
   ~ProcessWithConfig() {
     ::close(kept_open_);
@@ -114,6 +120,12 @@ class ProcessWithConfig {
   ProcessIdentity identity() const { return process_identity(pid_).value_or(ProcessIdentity()); }
 
  private:
+  bool shows_path() const {
+    std::ifstream file("/proc/" + std::to_string(pid_) + "/cmdline");
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    return text.find(path_) != std::string::npos;
+  }
+
   std::string path_;
   int kept_open_ = -1;
   pid_t pid_ = 0;
