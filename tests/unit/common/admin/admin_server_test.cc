@@ -18,7 +18,7 @@ namespace {
 
 using boost::asio::ip::tcp;
 
-class AdminServerTest : public testing::Test {
+class AdminServerTest : public ::testing::Test {
  protected:
   void start(const std::string& token = "") {
     server_.emplace(io_, registry_,

@@ -23,7 +23,7 @@ const VhostRules& vhosts() {
   return rules;
 }
 
-class StreamKeyFromRtmp : public testing::TestWithParam<RtmpCase> {};
+class StreamKeyFromRtmp : public ::testing::TestWithParam<RtmpCase> {};
 
 TEST_P(StreamKeyFromRtmp, NamesTheStreamAsTheOriginWould) {
   const RtmpCase& c = GetParam();
@@ -36,41 +36,41 @@ constexpr const char* kX = "__defaultVhost__/live/x";
 
 INSTANTIATE_TEST_SUITE_P(
     Plain, StreamKeyFromRtmp,
-    testing::Values(RtmpCase{"plain", "rtmp://192.0.2.1/live", "live", "x", kX},
-                    RtmpCase{"port", "rtmp://192.0.2.1:1935/live", "live", "x", kX},
-                    RtmpCase{"name host that is not kept apart", "rtmp://in.example.com/live",
-                             "live", "x", kX},
-                    RtmpCase{"trailing slash of tcUrl", "rtmp://h/live/", "live/", "x", kX},
-                    RtmpCase{"several slashes", "rtmp://h//live//", "live", "/x", kX},
-                    RtmpCase{"trailing slash of the name", "rtmp://h/live", "live", "x/", kX},
-                    RtmpCase{"tcUrl wins over app", "rtmp://h/live", "other", "x", kX},
-                    RtmpCase{"tcUrl without path", "rtmp://h", "live", "x", kX},
-                    RtmpCase{"tcUrl is empty", "", "live", "x", kX},
-                    RtmpCase{"RTMPS scheme", "rtmps://h:443/live", "live", "x", kX},
-                    RtmpCase{"case of app and stream is kept", "rtmp://H/Live", "Live", "X",
-                             "__defaultVhost__/Live/X"},
-                    RtmpCase{"app of several elements", "rtmp://h/a/b/c", "a/b/c", "x",
-                             "__defaultVhost__/a/b/c/x"},
-                    RtmpCase{"name of several elements", "rtmp://h/live", "live", "room/x",
-                             "__defaultVhost__/live/room/x"},
-                    RtmpCase{"no app", "rtmp://h/", "", "x", "__defaultVhost__/__defaultApp__/x"},
-                    RtmpCase{"stream guessed from the app", "rtmp://h/live/x", "live/x", "", kX},
-                    RtmpCase{"stream guessed from the app with query", "rtmp://h/live/x?token=t",
-                             "live/x", "", kX}));
+    ::testing::Values(RtmpCase{"plain", "rtmp://192.0.2.1/live", "live", "x", kX},
+                      RtmpCase{"port", "rtmp://192.0.2.1:1935/live", "live", "x", kX},
+                      RtmpCase{"name host that is not kept apart", "rtmp://in.example.com/live",
+                               "live", "x", kX},
+                      RtmpCase{"trailing slash of tcUrl", "rtmp://h/live/", "live/", "x", kX},
+                      RtmpCase{"several slashes", "rtmp://h//live//", "live", "/x", kX},
+                      RtmpCase{"trailing slash of the name", "rtmp://h/live", "live", "x/", kX},
+                      RtmpCase{"tcUrl wins over app", "rtmp://h/live", "other", "x", kX},
+                      RtmpCase{"tcUrl without path", "rtmp://h", "live", "x", kX},
+                      RtmpCase{"tcUrl is empty", "", "live", "x", kX},
+                      RtmpCase{"RTMPS scheme", "rtmps://h:443/live", "live", "x", kX},
+                      RtmpCase{"case of app and stream is kept", "rtmp://H/Live", "Live", "X",
+                               "__defaultVhost__/Live/X"},
+                      RtmpCase{"app of several elements", "rtmp://h/a/b/c", "a/b/c", "x",
+                               "__defaultVhost__/a/b/c/x"},
+                      RtmpCase{"name of several elements", "rtmp://h/live", "live", "room/x",
+                               "__defaultVhost__/live/room/x"},
+                      RtmpCase{"no app", "rtmp://h/", "", "x", "__defaultVhost__/__defaultApp__/x"},
+                      RtmpCase{"stream guessed from the app", "rtmp://h/live/x", "live/x", "", kX},
+                      RtmpCase{"stream guessed from the app with query", "rtmp://h/live/x?token=t",
+                               "live/x", "", kX}));
 
 INSTANTIATE_TEST_SUITE_P(
     Definst, StreamKeyFromRtmp,
-    testing::Values(RtmpCase{"behind the app", "rtmp://h/live/_definst_", "live/_definst_", "x",
-                             kX},
-                    RtmpCase{"in the name", "rtmp://h/live", "live", "_definst_/x", kX},
-                    RtmpCase{"before a query", "rtmp://h/live/_definst_?vhost=a.example", "live",
-                             "x", "a.example/live/x"},
-                    RtmpCase{"a longer word is an element", "rtmp://h/live/_definst_2", "live", "x",
-                             "__defaultVhost__/live/_definst_2/x"}));
+    ::testing::Values(RtmpCase{"behind the app", "rtmp://h/live/_definst_", "live/_definst_", "x",
+                               kX},
+                      RtmpCase{"in the name", "rtmp://h/live", "live", "_definst_/x", kX},
+                      RtmpCase{"before a query", "rtmp://h/live/_definst_?vhost=a.example", "live",
+                               "x", "a.example/live/x"},
+                      RtmpCase{"a longer word is an element", "rtmp://h/live/_definst_2", "live",
+                               "x", "__defaultVhost__/live/_definst_2/x"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Vhost, StreamKeyFromRtmp,
-    testing::Values(
+    ::testing::Values(
         RtmpCase{"host that is kept apart", "rtmp://a.example/live", "live", "x",
                  "a.example/live/x"},
         RtmpCase{"host in another case than the listed one", "rtmp://A.EXAMPLE:1935/live", "live",
@@ -135,7 +135,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Query, StreamKeyFromRtmp,
-    testing::Values(
+    ::testing::Values(
         RtmpCase{"token in the name", "rtmp://h/live", "live", "x?token=secret", kX},
         RtmpCase{"token with slashes in the name", "rtmp://h/live", "live", "x?token=a/b/c", kX},
         RtmpCase{"token with slashes and a vhost behind it", "rtmp://h/live", "live",
@@ -158,7 +158,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Percent, StreamKeyFromRtmp,
-    testing::Values(
+    ::testing::Values(
         RtmpCase{"decoded once", "rtmp://h/li%76e", "live", "x", kX},
         RtmpCase{"not decoded twice", "rtmp://h/live", "live", "x%2541",
                  "__defaultVhost__/live/x%41"},
@@ -182,7 +182,7 @@ struct ListingCase {
   const char* listed_name;
 };
 
-class StreamKeyOfListing : public testing::TestWithParam<ListingCase> {};
+class StreamKeyOfListing : public ::testing::TestWithParam<ListingCase> {};
 
 TEST_P(StreamKeyOfListing, IsTheOneOfTheClient) {
   const ListingCase& c = GetParam();
@@ -198,7 +198,7 @@ constexpr const char* kDefault = "__defaultVhost__";
 
 INSTANTIATE_TEST_SUITE_P(
     Srs, StreamKeyOfListing,
-    testing::Values(
+    ::testing::Values(
         ListingCase{"rtmp://h:1935/live/", "s", kDefault, "live", "s"},
         ListingCase{"rtmp://h/live?vhost=a.example", "s", "a.example", "live", "s"},
         ListingCase{"rtmp://h/live", "s?domain=a.example", "a.example", "live", "s"},
@@ -240,7 +240,7 @@ struct BadCase {
   std::string name;
 };
 
-class StreamKeyRefused : public testing::TestWithParam<BadCase> {};
+class StreamKeyRefused : public ::testing::TestWithParam<BadCase> {};
 
 TEST_P(StreamKeyRefused, BlamesTheClient) {
   const BadCase& c = GetParam();
@@ -253,26 +253,26 @@ TEST_P(StreamKeyRefused, BlamesTheClient) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, StreamKeyRefused,
-    testing::Values(BadCase{"nothing at all", "rtmp://h", "", ""},
-                    BadCase{"an app and no stream", "rtmp://h/live", "live", ""},
-                    BadCase{"only a query", "rtmp://h", "", "?token=x"},
-                    BadCase{"parent directory", "rtmp://h/live/../etc", "live", "x"},
-                    BadCase{"parent directory as stream", "rtmp://h/live", "live", ".."},
-                    BadCase{"this directory", "rtmp://h/./live", "live", "x"},
-                    BadCase{"escaped parent directory", "rtmp://h/%2e%2e/live", "live", "x"},
-                    BadCase{"slash hidden by an escape", "rtmp://h/live", "live", "a%2Fb"},
-                    BadCase{"slash hidden in the app", "rtmp://h/a%2F..%2Fb", "live", "x"},
-                    BadCase{"control character", "rtmp://h/live", "live", "x\ny"},
-                    BadCase{"escaped control character", "rtmp://h/live", "live", "x%00y"},
-                    BadCase{"escaped byte that is not UTF-8", "rtmp://h/live", "live", "x%FF"},
-                    BadCase{"byte that is not UTF-8", "rtmp://h/live", "live", "x\xff"},
-                    BadCase{"app that is not UTF-8", "rtmp://h/l%C3/x", "live", "x"},
-                    BadCase{"escaped surrogate", "rtmp://h/live", "live", "x%ED%A0%80"},
-                    BadCase{"overlong escape of a slash", "rtmp://h/live", "live", "x%C0%AFy"},
-                    BadCase{"delete", "rtmp://h/live", "live", "x%7f"},
-                    BadCase{"long tcUrl", "rtmp://h/" + std::string(2048, 'a'), "live", "x"},
-                    BadCase{"long name", "rtmp://h/live", "live", std::string(2049, 'x')},
-                    BadCase{"long key", "rtmp://h/live", "live", std::string(1024, 'x')}));
+    ::testing::Values(BadCase{"nothing at all", "rtmp://h", "", ""},
+                      BadCase{"an app and no stream", "rtmp://h/live", "live", ""},
+                      BadCase{"only a query", "rtmp://h", "", "?token=x"},
+                      BadCase{"parent directory", "rtmp://h/live/../etc", "live", "x"},
+                      BadCase{"parent directory as stream", "rtmp://h/live", "live", ".."},
+                      BadCase{"this directory", "rtmp://h/./live", "live", "x"},
+                      BadCase{"escaped parent directory", "rtmp://h/%2e%2e/live", "live", "x"},
+                      BadCase{"slash hidden by an escape", "rtmp://h/live", "live", "a%2Fb"},
+                      BadCase{"slash hidden in the app", "rtmp://h/a%2F..%2Fb", "live", "x"},
+                      BadCase{"control character", "rtmp://h/live", "live", "x\ny"},
+                      BadCase{"escaped control character", "rtmp://h/live", "live", "x%00y"},
+                      BadCase{"escaped byte that is not UTF-8", "rtmp://h/live", "live", "x%FF"},
+                      BadCase{"byte that is not UTF-8", "rtmp://h/live", "live", "x\xff"},
+                      BadCase{"app that is not UTF-8", "rtmp://h/l%C3/x", "live", "x"},
+                      BadCase{"escaped surrogate", "rtmp://h/live", "live", "x%ED%A0%80"},
+                      BadCase{"overlong escape of a slash", "rtmp://h/live", "live", "x%C0%AFy"},
+                      BadCase{"delete", "rtmp://h/live", "live", "x%7f"},
+                      BadCase{"long tcUrl", "rtmp://h/" + std::string(2048, 'a'), "live", "x"},
+                      BadCase{"long name", "rtmp://h/live", "live", std::string(2049, 'x')},
+                      BadCase{"long key", "rtmp://h/live", "live", std::string(1024, 'x')}));
 
 TEST(StreamKey, LongestKeyIsAccepted) {
   const std::string name(kStreamKeyBytesMax - std::string("__defaultVhost__/live/").size(), 'x');

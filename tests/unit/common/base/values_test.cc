@@ -80,14 +80,14 @@ TEST(Secret, EqualsOnlyItself) {
   EXPECT_FALSE(Secret().equals(std::string_view("\0", 1)));
 }
 
-class SecretFile : public testing::Test {
+class SecretFile : public ::testing::Test {
  protected:
   Result<Secret> read(const std::string& content) {
     std::ofstream(path_) << content;
     return read_secret_file(path_, "--token-file");
   }
   ~SecretFile() override { ::unlink(path_.c_str()); }
-  std::string path_ = testing::TempDir() + "weir-secret-" + std::to_string(::getpid());
+  std::string path_ = ::testing::TempDir() + "weir-secret-" + std::to_string(::getpid());
 };
 
 TEST_F(SecretFile, FirstLineIsTheSecret) {

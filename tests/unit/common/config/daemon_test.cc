@@ -25,17 +25,17 @@ template <class Config>
 Outcome load_into(const DaemonSpec& spec, std::vector<std::string> arguments, Config& config) {
   std::vector<const char*> argv{spec.name.c_str()};
   for (const std::string& argument : arguments) argv.push_back(argument.c_str());
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
   Outcome outcome;
   outcome.code = load(spec, "1.2.3", static_cast<int>(argv.size()), argv.data(), config);
   std::fflush(stdout);
-  outcome.out = testing::internal::GetCapturedStdout();
-  outcome.err = testing::internal::GetCapturedStderr();
+  outcome.out = ::testing::internal::GetCapturedStdout();
+  outcome.err = ::testing::internal::GetCapturedStderr();
   return outcome;
 }
 
-class Daemon : public testing::Test {
+class Daemon : public ::testing::Test {
  protected:
   ~Daemon() override { ::unlink(file_.c_str()); }
   void write(const std::string& text) { std::ofstream(file_) << text; }
@@ -55,7 +55,7 @@ class Daemon : public testing::Test {
     return outcome.err;
   }
 
-  std::string file_ = testing::TempDir() + "weir-config-" + std::to_string(::getpid()) + ".yaml";
+  std::string file_ = ::testing::TempDir() + "weir-config-" + std::to_string(::getpid()) + ".yaml";
   v1::ForwarderConfig forwarder_;
   v1::OriginAgentConfig agent_;
 };

@@ -43,7 +43,7 @@ class Peer {
   std::vector<std::uint8_t> c0c1_ = std::vector<std::uint8_t>(1537);
 };
 
-class RtmpProbe : public testing::Test {
+class RtmpProbe : public ::testing::Test {
  protected:
   ProbeResult probe(const std::string& endpoint, Duration timeout = std::chrono::seconds(10),
                     ClientAddressMode mode = ClientAddressMode::kNone) {

@@ -89,11 +89,11 @@ TEST(Logger, WritesItsFieldsToStderrAboveTheLevelOnly) {
   const Logger base("relay");
   const Logger session = base.with("session", 7);
   configure(Format::kJson, Level::kInfo);
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   session.debug("hidden");
   session.info("shown {}", 1);
   base.info("plain");
-  const std::string text = testing::internal::GetCapturedStderr();
+  const std::string text = ::testing::internal::GetCapturedStderr();
   configure(Format::kText, Level::kInfo);
   EXPECT_EQ(text.find("hidden"), std::string::npos);
   EXPECT_NE(text.find(R"("message":"shown 1","session":"7"})"), std::string::npos) << text;

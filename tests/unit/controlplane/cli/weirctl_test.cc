@@ -125,7 +125,7 @@ Outcome run_weirctl(std::vector<const char*> arguments) {
   return outcome;
 }
 
-class Weirctl : public testing::Test {
+class Weirctl : public ::testing::Test {
  protected:
   Outcome call(std::vector<const char*> arguments) {
     arguments.insert(arguments.end(), {"--endpoint", server_->address().c_str()});

@@ -18,7 +18,7 @@ struct Case {
   std::function<void(Request&)> ask;
 };
 
-class Filters : public testing::TestWithParam<Case> {};
+class Filters : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Filters, RejectByNameAndOnlyThatOrigin) {
   const Case& c = GetParam();
@@ -53,7 +53,7 @@ void with_load(OriginView& view, const std::function<void(model::Load&)>& change
 
 INSTANTIATE_TEST_SUITE_P(
     All, Filters,
-    testing::Values(
+    ::testing::Values(
         Case{"Suspect",
              Rejection::kNotAlive,
              true,

@@ -322,7 +322,7 @@ TEST_F(ServerConversation, AgentThatIsNotUtf8IsToldWithItsBadBytesReplaced) {
   client.call("publish", 3, {"cam", "live"}, 1);
   pump();
   const std::string agent = resolver.only_session().info.client_agent;
-  EXPECT_THAT(agent, testing::StartsWith("\uFFFD\uFFFDxxx"));
+  EXPECT_THAT(agent, ::testing::StartsWith("\uFFFD\uFFFDxxx"));
   EXPECT_EQ(agent.size(), relay::kClientAgentBytesMax);
 }
 
