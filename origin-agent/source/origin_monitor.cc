@@ -100,7 +100,8 @@ void OriginMonitor::observed(Observation observation) {
   if (process_ && observation.process && is_same_life(*process_, *observation.process)) {
     vouched_ = observation.answered_at.has_value();
     if (observation.answered_at) take_proof(*observation.answered_at);
-    take_load(observation);
+    // Reading figures is most of what a look costs, which counts with hundreds of idle origins.
+    if (!observation.resting) take_load(observation);
     take_facts(observation);
     if (observation.streams) {
       listener_.streams_read(facts_.origin, std::move(*observation.streams));

@@ -36,6 +36,8 @@ struct Observation {
   std::optional<MonotonicTime> answered_at;
   /// Another server answers where this one did.
   bool taken_over = false;
+  /// Nobody was there at the last look and nothing was asked this time: no figure is worth reading.
+  bool resting = false;
   std::string trouble;  ///< why something is absent, for people
 };
 

@@ -85,6 +85,7 @@ void SrsSource::answer_later(const std::optional<ProcessIdentity>& watched,
     Observation observation;
     observation.process = process_;
     observation.answered_at = answered_at_;
+    observation.resting = !publishers_.is_anybody_there();
     done(std::move(observation));
   });
 }

@@ -36,6 +36,7 @@ class FakeSource final : public OriginSource {
       observation.software = software;
       if (process && names_itself && !frozen) observation.answered_at = clock_.now();
       observation.taken_over = taken_over;
+      observation.resting = resting;
       done(std::move(observation));
     });
   }
@@ -61,6 +62,7 @@ class FakeSource final : public OriginSource {
   bool full = false;
   bool names_itself = false;  ///< it has an API that answers
   bool taken_over = false;
+  bool resting = false;
   int looks = 0;
   int probes = 0;
 
@@ -78,6 +80,7 @@ class FakeProcesses final : public ProcessTable {
     return std::make_unique<Watch>();
   }
   std::optional<ProcessUsage> usage(const ProcessIdentity&) override {
+    ++readings;
     return ProcessUsage{1, 1 << 20, 5, 1024};
   }
   bool is_alive(const ProcessIdentity& process) override { return !dead.contains(process); }
@@ -88,6 +91,7 @@ class FakeProcesses final : public ProcessTable {
   }
 
   std::map<ProcessIdentity, bool> dead;
+  int readings = 0;
 
  private:
   std::map<ProcessIdentity, Callback<void()>> exits_;
@@ -166,6 +170,23 @@ TEST_F(OriginMonitorTest, WhoAnswersLooksIsProbedLessOften) {
   EXPECT_THAT(notes_.lines, ElementsAre("seen 10", "probes failed"))
       << "its API lives, its listener is dead";
   EXPECT_LT(since(closed), 4s);
+}
+
+TEST_F(OriginMonitorTest, FiguresOfAnOriginThatRestsAreNotRead) {
+  source_.process = kFirst;
+  start();
+  executor_.advance(3s);
+  const int read = processes_.readings;
+  EXPECT_GE(read, 3);
+  source_.resting = true;
+  executor_.advance(2s);
+  const int resting_from = processes_.readings;
+  executor_.advance(10s);
+  EXPECT_EQ(processes_.readings, resting_from);
+  source_.resting = false;
+  executor_.advance(3s);
+  EXPECT_GE(processes_.readings, resting_from + 2) << "and are as soon as somebody comes";
+  EXPECT_THAT(notes_.lines, ElementsAre("seen 10")) << "it is watched all the same";
 }
 
 TEST_F(OriginMonitorTest, WhoAnswersLooksIsJudgedWithinFourSecondsAsWell) {
