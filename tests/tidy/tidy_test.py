@@ -29,6 +29,7 @@ EXTERNALS = {
     '<cli11>': re.compile(r'^CLI/'),
     '<prometheus>': re.compile(r'^prometheus/'),
     '<json>': re.compile(r'^boost/json'),
+    '<hiredis>': re.compile(r'^hiredis/'),
 }
 
 
