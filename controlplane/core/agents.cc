@@ -112,7 +112,7 @@ void Agents::hello(const std::shared_ptr<AgentLink>& link, AgentHello hello) {
   links_.emplace(link.get(), agent.id);
   link->send(AgentWelcome{context_.options.replica, generation_.value(), kReportInterval,
                           kSnapshotInterval});
-  link->send(ReplicaHeartbeat{generation_.value(), false, generation_.settling()});
+  link->send(generation_.heartbeat());
   events_.add("AGENT_ATTACHED", Severity::kInfo, agent_name(agent.id),
               fmt::format("version {} on {}, {} origins", hello.version, hello.hostname,
                           hello.origins.size()),
@@ -388,9 +388,7 @@ void Agents::detach(Agent& agent) {
 
 void Agents::heartbeat() {
   for (auto& [id, agent] : agents_) {
-    if (agent.link) {
-      agent.link->send(ReplicaHeartbeat{generation_.value(), false, generation_.settling()});
-    }
+    if (agent.link) agent.link->send(generation_.heartbeat());
   }
 }
 

@@ -47,6 +47,8 @@ class ClusterCore final : private ForwarderListener {
   void start();
   /// Ends the timers and every attach stream, so that its peer goes to another replica at once.
   void stop(std::string_view reason);
+  const ReplicaId& replica() const { return context_.options.replica; }
+  ReplicaHeartbeat heartbeat() const { return generation_.heartbeat(); }
   /// Why requests cannot be answered yet; empty = they can.
   std::vector<std::string> not_ready() const;
 

@@ -90,7 +90,7 @@ void Forwarders::hello(const std::shared_ptr<ForwarderLink>& link, ForwarderHell
   links_.emplace(link.get(), record.id);
   link->send(
       ForwarderWelcome{context_.options.replica, generation_.value(), context_.options.vhosts});
-  link->send(ReplicaHeartbeat{generation_.value(), false, generation_.settling()});
+  link->send(generation_.heartbeat());
   renew(record);
   events_.add("FORWARDER_ATTACHED", Severity::kInfo, forwarder_name(record.id),
               fmt::format("version {}, {} sessions", record.version, hello.sessions.size()),
@@ -143,7 +143,7 @@ void Forwarders::detach(ForwarderRecord& record) {
 }
 
 void Forwarders::heartbeat() {
-  send_all(ReplicaHeartbeat{generation_.value(), false, generation_.settling()});
+  send_all(generation_.heartbeat());
 }
 
 void Forwarders::tick() {

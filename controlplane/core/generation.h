@@ -13,6 +13,7 @@
 #include "controlplane/core/cluster_view.h"
 #include "controlplane/core/context.h"
 #include "controlplane/core/events.h"
+#include "controlplane/core/messages.h"
 
 namespace weir::core {
 
@@ -35,6 +36,8 @@ class Generation {
   bool settling() const { return state_.settling; }
   /// The store was read and has a generation: requests can be answered.
   bool ready() const { return subscribed_ && state_.generation != 0; }
+  /// What agents and forwarders judge this replica by.
+  ReplicaHeartbeat heartbeat() const { return {value(), !ready(), settling()}; }
   /// Highest generation known, for the state-dir.
   std::uint64_t highest() const { return known_; }
   /// Until then an absent renewal means nothing.

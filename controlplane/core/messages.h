@@ -54,6 +54,7 @@ struct ForwarderHello {
   std::vector<StreamKey> interests;     ///< complete
   std::uint64_t generation_seen = 0;
   std::uint32_t unidentified = 0;
+  std::uint64_t attach = 0;  ///< counts its attach streams within the instance; 0 = not told
 };
 
 struct SessionEnd {
@@ -207,6 +208,7 @@ struct AgentHello {
   std::string hostname;
   std::vector<OriginSeen> origins;  ///< complete
   std::uint64_t generation_seen = 0;
+  std::uint64_t attach = 0;  ///< counts its attach streams within the instance; 0 = not told
 };
 
 struct OriginReport {

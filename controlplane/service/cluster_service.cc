@@ -157,6 +157,20 @@ class ClusterService final : public pb::ClusterService::CallbackService {
     return reactor;
   }
 
+  ServerUnaryReactor* GetReplica(CallbackServerContext* context, const pb::GetReplicaRequest*,
+                                 pb::Replica* response) override {
+    auto* reactor = context->DefaultReactor();
+    executor_.post([this, reactor, response] {
+      const core::ReplicaHeartbeat beat = core_.heartbeat();
+      response->set_id(core_.replica().str());
+      response->set_generation(beat.generation);
+      response->set_stale(beat.stale);
+      response->set_settling(beat.settling);
+      reactor->Finish(grpc::Status::OK);
+    });
+    return reactor;
+  }
+
   grpc::ServerWriteReactor<pb::WatchEventsResponse>* WatchEvents(
       CallbackServerContext*, const pb::WatchEventsRequest* request) override {
     auto reader = std::make_shared<EventReader>(executor_, core_, request->once());

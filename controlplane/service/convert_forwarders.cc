@@ -86,6 +86,7 @@ Result<core::ForwarderUp> read(const pb::ForwarderHello& hello) {
   if (!interests) return interests.error();
   out.interests = std::move(*interests);
   out.generation_seen = hello.generation_seen();
+  out.attach = hello.attach();
   out.unidentified = hello.unidentified();
   return core::ForwarderUp(std::move(out));
 }

@@ -93,6 +93,7 @@ core::AgentHello read(const pb::AgentHello& hello) {
   out.hostname = hello.host().hostname();
   for (const auto& origin : hello.origins()) out.origins.push_back(read(origin));
   out.generation_seen = hello.generation_seen();
+  out.attach = hello.attach();
   return out;
 }
 

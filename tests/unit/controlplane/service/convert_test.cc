@@ -37,6 +37,7 @@ TEST(Convert, SessionsSurviveTheWayDownAndUp) {
   auto* hello = request.mutable_hello();
   hello->set_forwarder("f1");
   hello->set_instance("run1");
+  hello->set_attach(4);
   auto* session = hello->add_sessions();
   session->set_id("s1");
   session->set_stream("__defaultVhost__/live/a");
@@ -50,6 +51,7 @@ TEST(Convert, SessionsSurviveTheWayDownAndUp) {
   const auto up = read(request);
   ASSERT_TRUE(up);
   const auto& read_hello = std::get<core::ForwarderHello>(*up);
+  EXPECT_EQ(read_hello.attach, 4U);
   ASSERT_EQ(read_hello.sessions.size(), 1U);
   const auto& read_session = read_hello.sessions[0];
   EXPECT_EQ(read_session.forwarder, ForwarderId("f1"));
