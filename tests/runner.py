@@ -17,11 +17,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-GTEST_SUITES = ['unit_common', 'unit_controlplane', 'unit_dataplane', 'unit_agent', 'conformance',
-                'sim', 'integration']
+GTEST_SUITES = ['unit_common', 'unit_controlplane', 'unit_dataplane', 'unit_agent', 'unit_support',
+                'conformance', 'sim', 'integration']
 # Thread sanitizer: Debian's gRPC is not instrumented, so only suites without it are judged.
-TSAN_SUITES = ['unit_common', 'unit_controlplane', 'unit_dataplane', 'unit_agent', 'conformance',
-               'integration']
+TSAN_SUITES = ['unit_common', 'unit_controlplane', 'unit_dataplane', 'unit_agent', 'unit_support',
+               'conformance', 'integration']
 SUITES = GTEST_SUITES + ['tidy', 'proto_lint', 'fuzz', 'e2e']
 # Under a sanitizer or for coverage: what executes the build at hand.
 BUILD_SUITES = GTEST_SUITES + ['e2e']
