@@ -8,11 +8,9 @@
 namespace weir::core {
 namespace {
 
-std::uint64_t highest_generation(const ForwarderHello& hello) {
-  std::uint64_t highest = hello.generation_seen;
-  for (const ClientSession& session : hello.sessions) {
-    highest = std::max(highest, session.epoch.generation);
-  }
+Epoch highest_epoch(const ForwarderHello& hello) {
+  Epoch highest;
+  for (const ClientSession& session : hello.sessions) highest = std::max(highest, session.epoch);
   return highest;
 }
 
@@ -145,7 +143,8 @@ void ClusterCore::refresh_metrics() {
 }
 
 void ClusterCore::forwarder_attached(const ForwarderHello& hello) {
-  generation_.seen(highest_generation(hello));
+  generation_.seen(hello.generation_seen);
+  generation_.seen(highest_epoch(hello));
   liveness_.rules().forwarder_attached(hello.forwarder);
   // What it holds is claimed back before its players ask where that is.
   holders_.attached(hello);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "controlplane/store/limits.h"
+
 namespace weir::core {
 namespace {
 
@@ -33,6 +35,10 @@ void ClusterView::unindex(const model::Placement& placement) {
   if (const auto* session = std::get_if<model::SessionHolder>(&placement.holder)) {
     take_out(by_forwarder_, session->forwarder, placement.stream);
   }
+}
+
+void ClusterView::heard(const Epoch& epoch) {
+  if (epoch.generation < store::kGenerationMax) highest_epoch_ = std::max(highest_epoch_, epoch);
 }
 
 void ClusterView::replace(store::Snapshot snapshot) {

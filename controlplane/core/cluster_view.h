@@ -58,8 +58,10 @@ class ClusterView {
   const store::OriginRecord* origin_of(const IncarnationId& incarnation) const;
   const std::map<OriginId, store::OriginRecord>& origins() const { return origins_; }
 
-  /// The highest revision seen: goes with every verb.
-  store::Caller caller() const { return {revision_}; }
+  /// The highest revision and epoch seen: they go with every verb.
+  store::Caller caller() const { return {revision_, highest_epoch_}; }
+  /// An epoch that somebody told of; nonsense is ignored.
+  void heard(const Epoch& epoch);
   Revision revision() const { return revision_; }
 
  private:
@@ -70,6 +72,7 @@ class ClusterView {
   void set_origin(const OriginId& id, std::optional<store::OriginRecord> record);
 
   Revision revision_;
+  Epoch highest_epoch_;
   std::map<StreamKey, model::Placement> placements_;
   std::unordered_map<OriginId, std::set<StreamKey>> by_origin_;
   std::unordered_map<ForwarderId, std::set<StreamKey>> by_forwarder_;

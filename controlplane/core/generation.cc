@@ -26,6 +26,11 @@ void Generation::start() {
   read();
 }
 
+void Generation::seen(const Epoch& epoch) {
+  view_.heard(epoch);
+  seen(epoch.generation);
+}
+
 void Generation::seen(std::uint64_t generation) {
   // Nothing honest is that high, and the store could not be raised above it.
   if (generation <= known_ || generation >= store::kGenerationMax) return;
@@ -47,24 +52,28 @@ void Generation::note(store::StoreError error) {
 
 void Generation::read() {
   reading_ = true;
-  context_.store.read_generation([this](store::Reply<store::GenerationState> reply) {
-    if (std::holds_alternative<store::StoreError>(reply)) return retry([this] { read(); });
-    const auto& state = std::get<store::GenerationState>(reply);
-    // Raised where it is missing, where somebody knows a higher one, and where the store itself
-    // said that its history is not ours (same number, another run).
-    if (state.generation == 0 || state.generation < known_ ||
-        state.generation == state_.generation) {
-      return raise(state.generation);
-    }
-    take(state);
-  });
+  context_.store.read_generation(view_.caller(),
+                                 [this](store::Reply<store::GenerationState> reply) {
+                                   if (std::holds_alternative<store::StoreError>(reply))
+                                     return retry([this] { read(); });
+                                   const auto& state = std::get<store::GenerationState>(reply);
+                                   // Lost to us by what the verbs know, or known higher by who
+                                   // remembers.
+                                   if (state.lost || state.generation < known_)
+                                     return raise(state.generation);
+                                   take(state);
+                                 });
 }
 
 void Generation::raise(std::uint64_t seen) {
-  context_.store.raise_generation(seen, known_, [this](store::Reply<store::GenerationState> reply) {
-    if (std::holds_alternative<store::StoreError>(reply)) return retry([this] { read(); });
-    take(std::get<store::GenerationState>(reply));
-  });
+  context_.store.raise_generation(seen, known_, view_.caller(),
+                                  [this](store::Reply<store::GenerationState> reply) {
+                                    // Whether it was raised is not known, and the next loss may
+                                    // have come: read again.
+                                    if (std::holds_alternative<store::StoreError>(reply))
+                                      return retry([this] { read(); });
+                                    take(std::get<store::GenerationState>(reply));
+                                  });
 }
 
 void Generation::take(const store::GenerationState& state) {
@@ -110,6 +119,7 @@ void Generation::on_change(const store::Change& change) {
     context_.log.warning("the store's feed was reset: reading everything again");
     return subscribe();
   }
+  if (std::holds_alternative<store::Change::HistoryLost>(change.what)) return history_lost();
   view_.apply(change);
   if (const auto* raised = std::get_if<store::Change::GenerationRaised>(&change.what)) {
     if (raised->generation > state_.generation) take({raised->generation, true});

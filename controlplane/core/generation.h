@@ -27,6 +27,8 @@ class Generation {
   void start();
   /// Somebody has seen this generation: when it is higher than the store's, history was lost.
   void seen(std::uint64_t generation);
+  /// The same of an epoch, which counts as known from then on.
+  void seen(const Epoch& epoch);
   /// A verb said so.
   void history_lost();
   /// Shorthand for completions: history_lost() where `error` says that.

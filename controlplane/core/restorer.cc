@@ -54,7 +54,7 @@ void Restorer::stream_held(const StreamKey& stream, const OriginId& origin,
   if (!generation_.settling()) return;
   const auto parsed = parse_tag(tag);
   if (!parsed) return;
-  generation_.seen(parsed->epoch.generation);
+  generation_.seen(parsed->epoch);
   model::Placement held;
   held.stream = stream;
   held.origin = origin;
@@ -128,7 +128,7 @@ void Restorer::claim_for(const ClientSession& session) {
 }
 
 void Restorer::claim(const ForwarderId& forwarder, const ClaimRequest& claim) {
-  generation_.seen(claim.epoch.generation);
+  generation_.seen(claim.epoch);
   OriginId origin;
   if (const auto* entry = sessions_.find(claim.session)) origin = entry->session.origin;
   if (const auto* record = view_.origin_of(claim.incarnation); record && origin.empty()) {

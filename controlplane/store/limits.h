@@ -25,9 +25,27 @@ inline constexpr auto kRenewalRemembered = 60s;  ///< after its expiry: to know 
 /// Streams whose last epoch is remembered; beyond, the oldest go, and claims below them are
 /// refused.
 inline constexpr std::size_t kLastEpochsMax = 2'000'000;
-/// Generations are microseconds of the calendar; nothing honest is above this (year 148,000).
-inline constexpr std::uint64_t kGenerationMax = std::uint64_t{1} << 62;
+/// Generations are microseconds of the calendar; nothing honest is above this (year 2255, and
+/// exact in a double, which is what Redis scripts count with).
+inline constexpr std::uint64_t kGenerationMax = std::uint64_t{1} << 53;
 inline constexpr std::size_t kVerdictBytesMax = 128;
+inline constexpr auto kTombstoneKept = std::chrono::hours(24);
+inline constexpr std::size_t kRecordsMax = 200'000;  ///< tombstones included
+inline constexpr std::size_t kRecordBytesMax = 64 * 1024;
+inline constexpr std::size_t kChangesKept = 100'000;  ///< for resume tokens
+
+// --- between replicas
+inline constexpr auto kBulletinExpiry = 3s;
+inline constexpr std::size_t kBulletinBytesMax = 8 * 1024 * 1024;
+inline constexpr std::size_t kReplicasMax = 64;  ///< bulletins
+inline constexpr std::size_t kBroadcastBytesMax = 256 * 1024;
+inline constexpr std::size_t kBroadcastsKept = 1'000;  ///< until every replica has read them
+inline constexpr std::size_t kCommandBytesMax = 256 * 1024;
+inline constexpr std::size_t kMailboxCommandsMax = 256;
+inline constexpr std::size_t kMailboxesMax = 20'000;
+inline constexpr std::size_t kMediaSessionsMax = 200'000;
+inline constexpr auto kMediaSessionExpiryMax = std::chrono::hours(1);
+
 /// In place of a decision record: nobody chose this origin.
 inline constexpr const char* kAdoptedVerdict = "adopted: published on the origin itself";
 

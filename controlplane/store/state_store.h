@@ -10,9 +10,14 @@
 // the store goes before the answer is delivered: with its result when that is known, else with
 // kUnavailable. Feeds end with the store.
 //
-// History: every verb answers kHistoryLost while the generation is missing, and when its caller
-// names a revision, or an epoch, that this store has not yet reached. The caller then raises the
-// generation above everything it knows, and restores.
+// History: every verb answers kHistoryLost while the generation is missing, when the store is
+// another one than the data were written by (a restart, a failover), and when its caller names a
+// revision, or an epoch, that this store has not yet reached. The caller then raises the generation
+// above everything it knows, and restores.
+//
+// Several replicas share one store, each through a StateStore of its own. They know of one another
+// only through it: bulletins, broadcasts and commands carry opaque bytes between them, in bounded
+// amounts; nothing that decides about ownership depends on their arrival.
 
 #include <chrono>
 #include <cstdint>
@@ -27,6 +32,7 @@
 #include "common/base/stream_key.h"
 #include "controlplane/model/origin.h"
 #include "controlplane/model/placement.h"
+#include "controlplane/store/record.h"
 
 namespace weir::store {
 
@@ -45,6 +51,7 @@ using Done = Callback<void(Reply<T>)>;
 /// Sent with every verb: lets the store notice that its caller knows more than it does.
 struct Caller {
   Revision highest_seen;
+  Epoch highest_epoch;  ///< of any stream, from whomever it was heard
 };
 
 struct Candidate {
@@ -140,6 +147,15 @@ struct AdoptRequest {
   IncarnationId incarnation;
 };
 
+/// An operator's order: the stream goes elsewhere.
+struct MoveRequest {
+  StreamKey stream;
+  Epoch expected;
+  std::vector<Candidate> candidates;  ///< best first
+  std::string mover;                  ///< who holds the place until the publisher comes back
+  std::string verdict;
+};
+
 struct OriginUpsert {
   model::OriginDescription description;
   /// Names the life of the process (pid and start time, or the server's own). Never empty.
@@ -187,9 +203,39 @@ struct Change {
     std::uint64_t generation;
   };
   struct SettlingEnded {};
+  struct RecordChanged {
+    Record record;  ///< a tombstone where it was deleted
+  };
   /// History is gone for this reader: read everything again.
   struct Reset {};
-  std::variant<PlacementChanged, OriginChanged, GenerationRaised, SettlingEnded, Reset> what;
+
+  // Not in the order of revisions, and without one; only to who is subscribed when it happens.
+  /// Reading the feed met a loss of history: as a verb's answer kHistoryLost.
+  struct HistoryLost {};
+  struct BulletinChanged {
+    ReplicaId from;
+    std::optional<std::string> bytes;  ///< missing: not renewed in time, the replica is gone
+  };
+  struct BroadcastReceived {
+    ReplicaId from;
+    std::string bytes;
+  };
+  /// There is something in this mailbox.
+  struct MailCame {
+    Mailbox mailbox;
+  };
+  std::variant<PlacementChanged, OriginChanged, GenerationRaised, SettlingEnded, RecordChanged,
+               Reset, HistoryLost, BulletinChanged, BroadcastReceived, MailCame>
+      what;
+};
+
+/// Changes after a resume token.
+struct ChangePage {
+  std::vector<Change> changes;  ///< in revision order; only those that have a revision
+  std::string token;            ///< where they end
+  bool more = false;            ///< there were more than asked for
+  /// The token is of another generation or too old: read everything again, go on from `token`.
+  bool reset = false;
 };
 
 /// Everything, for a reader that starts or was reset.
@@ -198,11 +244,23 @@ struct Snapshot {
   bool settling = false;
   std::vector<model::Placement> placements;
   std::vector<OriginRecord> origins;
+  std::vector<Record> records;  ///< tombstones included
 };
 
 struct GenerationState {
   std::uint64_t generation = 0;  ///< 0 = missing
   bool settling = false;
+  /// The caller knows more than the store does, or the store is another one than wrote the data.
+  bool lost = false;
+  /// False after a loss until somebody has written back the records it kept: what is missing may
+  /// only be not restored yet. True in a cluster that is new.
+  bool records_known = false;
+};
+
+/// How well this replica sees the store, for answers to operators and for heartbeats.
+struct StoreHealth {
+  Duration age{};       ///< since the feed was last read to its end; 0 for an embedded store
+  std::string trouble;  ///< why there is no connection, or what is refused; empty = none
 };
 
 class StateStore {
@@ -210,10 +268,12 @@ class StateStore {
   virtual ~StateStore() = default;
 
   // --- generations (design 3, loss of history)
-  virtual void read_generation(Done<GenerationState> done) = 0;
-  /// Compare-and-set from `seen` to max(at_least, the store's clock in microseconds) + 1, once per
-  /// loss; starts settling. Answers the state that holds afterwards, whoever raised it.
-  virtual void raise_generation(std::uint64_t seen, std::uint64_t at_least,
+  virtual void read_generation(Caller caller, Done<GenerationState> done) = 0;
+  /// Compare-and-set from `seen` to max(at_least, the store's clock in microseconds) + 1; starts
+  /// settling. Nothing happens where history is not lost (any more): the generation is there, the
+  /// data are this store's, neither `caller` nor `at_least` knows more. So it is raised once per
+  /// loss, however many replicas noticed. Answers the state that holds afterwards.
+  virtual void raise_generation(std::uint64_t seen, std::uint64_t at_least, Caller caller,
                                 Done<GenerationState> done) = 0;
   /// Keeps settling alive for another second while the caller still restores; 10 s in all.
   virtual void extend_settling(Done<GenerationState> done) = 0;
@@ -246,6 +306,11 @@ class StateStore {
   /// incarnation must be the current one, alive; a cordon does not matter, as nothing new is
   /// placed. Settling: kSettling.
   virtual void adopt(AdoptRequest request, Caller caller, Done<Changed> done) = 0;
+  /// The placement goes to the first candidate that may be bound, with a new epoch, and is held
+  /// there for `mover` (an external holder: 60 s, or until the publisher is back). Changes nothing
+  /// when the epoch is not `expected`, no candidate may be bound, or the first that may is where it
+  /// is. Settling: kSettling.
+  virtual void move(MoveRequest request, Caller caller, Done<Changed> done) = 0;
 
   // --- origins
   /// Mints ids and incarnations. A report of another process under the same id and endpoints
@@ -259,6 +324,15 @@ class StateStore {
   virtual void set_cordon(const OriginId& origin, std::optional<std::string> reason, Caller caller,
                           Done<std::optional<OriginRecord>> done) = 0;
 
+  // --- records: what operators ordered, and the cluster's secrets (design 3, 4)
+  /// Writes, or deletes (a tombstone stays for 24 h). A policy, a pin, a cordon, … of one name is
+  /// one record. Candidates are bound only where no cordon, drain or pin says otherwise.
+  virtual void put_record(RecordWrite write, Caller caller, Done<RecordWritten> done) = 0;
+  /// After a loss: each takes effect where the store has none of that name or an older one. Any
+  /// time; `complete` says that the caller has written back all that it kept.
+  virtual void restore_records(std::vector<Record> kept, bool complete, Caller caller,
+                               Done<RecordsRestored> done) = 0;
+
   // --- renewals: absent means nothing until 3 s after settling or after a stall of the store.
   /// Answers whether it was unbroken (an `acquire` by one of its sessions renews, too).
   virtual void renew_forwarder(const ForwarderId& id, Caller caller, Done<bool> done) = 0;
@@ -269,6 +343,28 @@ class StateStore {
   using Feed = Callback<void(const Change&)>;
   virtual std::uint64_t subscribe(Done<Snapshot> done, Feed on_change) = 0;
   virtual void unsubscribe(std::uint64_t subscription) = 0;
+  /// At most `limit` changes after an opaque token; an empty token = from now.
+  virtual void read_changes(std::string token, std::size_t limit, Done<ChangePage> done) = 0;
+
+  // --- between replicas; lossy, never part of a decision about ownership
+  /// Replaces the last bulletin of `from`; gone kBulletinExpiry after the last one. At most
+  /// kBulletinBytesMax, else it is not put (false).
+  virtual void put_bulletin(const ReplicaId& from, std::string bytes, Done<bool> done) = 0;
+  /// To all subscribers, the sender's own too. At most kBroadcastBytesMax, else false.
+  virtual void broadcast(const ReplicaId& from, std::string bytes, Done<bool> done) = 0;
+  /// Into a mailbox, for who is responsible for it now or soon; false: it is full, or `bytes` more
+  /// than kCommandBytesMax.
+  virtual void send_command(Mailbox to, Command command, Done<bool> done) = 0;
+  /// Takes out everything whose deadline has not passed, oldest first.
+  virtual void take_commands(Mailbox from, Done<std::vector<Command>> done) = 0;
+
+  // --- media sessions of origins whose ICE credentials cannot be chosen
+  /// Kept for `expiry` (at most kMediaSessionExpiryMax); false: too many.
+  virtual void put_media_session(std::string ufrag, std::string bytes, Duration expiry,
+                                 Done<bool> done) = 0;
+  virtual void find_media_session(std::string ufrag, Done<std::optional<std::string>> done) = 0;
+
+  virtual StoreHealth health() const = 0;
 };
 
 }  // namespace weir::store

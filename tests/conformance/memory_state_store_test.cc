@@ -49,7 +49,7 @@ WEIR_STATE_STORE_CONFORMANCE(Memory, kMemory);
 class MemoryStateStoreTest : public ::testing::Test {
  protected:
   void start(MemoryStateStore& store) {
-    store.raise_generation(0, 0, [](Reply<GenerationState>) {});
+    store.raise_generation(0, 0, {}, [](Reply<GenerationState>) {});
     executor_.advance(kSettlingFirst);
   }
   StreamKey stream(int number) {
@@ -63,7 +63,7 @@ class MemoryStateStoreTest : public ::testing::Test {
 TEST_F(MemoryStateStoreTest, AnswersAVerbThatWasCalledAlsoWhenItGoesBeforeTheAnswerIsDelivered) {
   auto store = std::make_unique<MemoryStateStore>(executor_, clock_);
   int answers = 0;
-  store->read_generation([&](Reply<GenerationState>) { ++answers; });
+  store->read_generation({}, [&](Reply<GenerationState>) { ++answers; });
   store.reset();
   executor_.run_ready();
   EXPECT_EQ(answers, 1);
@@ -74,7 +74,7 @@ TEST_F(MemoryStateStoreTest, DeliversNoChangeAfterItIsGone) {
   auto store = std::make_unique<MemoryStateStore>(executor_, clock_);
   int changes = 0;
   store->subscribe([](Reply<Snapshot>) {}, [&](const Change&) { ++changes; });
-  store->raise_generation(0, 0, [](Reply<GenerationState>) {});
+  store->raise_generation(0, 0, {}, [](Reply<GenerationState>) {});
   store.reset();
   executor_.run_ready();
   EXPECT_EQ(changes, 0);

@@ -122,9 +122,9 @@ void OwnershipWorld::raise_when_lost() {
   for (const Known& known : accepted_) highest = std::max(highest, known.epoch.generation);
   std::optional<GenerationState> state;
   store_->read_generation(
-      [&](Reply<GenerationState> reply) { state = std::get<GenerationState>(reply); });
+      {}, [&](Reply<GenerationState> reply) { state = std::get<GenerationState>(reply); });
   executor_.run_ready();
-  store_->raise_generation(state->generation, highest, [](Reply<GenerationState>) {});
+  store_->raise_generation(state->generation, highest, {}, [](Reply<GenerationState>) {});
   executor_.run_ready();
 }
 

@@ -18,7 +18,7 @@ void StateStoreConformance::begin() {
 void StateStoreConformance::raise(std::uint64_t at_least) {
   const std::uint64_t seen = generation().generation;
   value(ask<GenerationState>(
-      [&](auto done) { store().raise_generation(seen, at_least, std::move(done)); }));
+      [&](auto done) { store().raise_generation(seen, at_least, caller_, std::move(done)); }));
 }
 
 void StateStoreConformance::lose_history() {
@@ -130,7 +130,8 @@ void StateStoreConformance::renew(const std::string& forwarder) {
 }
 
 GenerationState StateStoreConformance::generation() {
-  return value(ask<GenerationState>([&](auto done) { store().read_generation(std::move(done)); }));
+  return value(
+      ask<GenerationState>([&](auto done) { store().read_generation(caller_, std::move(done)); }));
 }
 
 model::Holder StateStoreConformance::session(const std::string& id, const std::string& forwarder) {

@@ -52,14 +52,31 @@ TEST_P(StateStoreHistory, AGenerationIsAboveTheClockAndAboveWhatTheCallerKnows) 
 TEST_P(StateStoreHistory, AGenerationIsNeverUsedTwiceAlsoWhenTheCallerKnowsLess) {
   raise(under_test_->wall_us() + 5'000'000);
   const std::uint64_t first = generation().generation;
+  // The epoch is one that this history has not handed out; its generation is no higher.
+  caller_.highest_epoch = {first, 1};
   raise();
   EXPECT_GT(generation().generation, first);
+}
+
+TEST_P(StateStoreHistory, WhereNothingIsLostNobodyRaisesTheGeneration) {
+  raise();
+  const std::uint64_t first = generation().generation;
+  caller_.highest_seen = {first, 1};
+  EXPECT_FALSE(generation().lost);
+  raise();
+  raise(first);
+  EXPECT_EQ(generation().generation, first);
+  caller_.highest_seen = {first, 1'000'000};
+  EXPECT_TRUE(generation().lost);
+  raise();
+  EXPECT_GT(generation().generation, first);
+  EXPECT_FALSE(generation().lost);
 }
 
 TEST_P(StateStoreHistory, OfTwoWhoRaiseFromTheSameGenerationOneDoes) {
   const auto raise_from = [&](std::uint64_t seen, std::uint64_t at_least) {
     return value(ask<GenerationState>(
-        [&](auto done) { store().raise_generation(seen, at_least, std::move(done)); }));
+        [&](auto done) { store().raise_generation(seen, at_least, {}, std::move(done)); }));
   };
   const GenerationState first = raise_from(0, 0);
   const GenerationState second = raise_from(0, first.generation + 10);
@@ -70,7 +87,7 @@ TEST_P(StateStoreHistory, OfTwoWhoRaiseFromTheSameGenerationOneDoes) {
 TEST_P(StateStoreHistory, NonsenseFromOutsideDoesNotBringTheGenerationToItsEnd) {
   raise(~std::uint64_t{0});
   EXPECT_LT(generation().generation, kGenerationMax);
-  raise();
+  EXPECT_FALSE(generation().lost);
 }
 
 TEST_P(StateStoreHistory, ACallerWhoHasSeenMoreLearnsThatHistoryIsLost) {
@@ -197,7 +214,7 @@ TEST_P(StateStoreHistory, RestoreDoesNotBringBackAnOwnerWhoseSuccessorHasGone) {
   const Placement second = *acquire(session("s2"), {o1}).placement;
   release(second);
   advance(kOrphanKept);
-  raise();
+  raise(generation().generation + 1);
   EXPECT_FALSE(restore(first).changed);
   EXPECT_TRUE(restore(second).changed);
 }
@@ -239,7 +256,7 @@ TEST_P(StateStoreHistory, WhileSettlingAClaimIsAskedToWait) {
   begin();
   const Candidate o1 = origin("o1");
   const Placement held = *acquire(session("s1"), {o1}).placement;
-  raise();
+  raise(generation().generation + 1);
   EXPECT_EQ(error(claim(held)), StoreError::kSettling);
 }
 

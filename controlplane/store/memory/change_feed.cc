@@ -1,8 +1,29 @@
 #include "controlplane/store/memory/change_feed.h"
 
+#include <algorithm>
+#include <charconv>
+#include <optional>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace weir::store {
+namespace {
+
+/// `<generation>.<number>`; nullopt: not one of ours.
+std::optional<Revision> parse_token(std::string_view token) {
+  Revision revision;
+  const char* end = token.data() + token.size();
+  const auto generation = std::from_chars(token.data(), end, revision.generation);
+  if (generation.ec != std::errc{} || generation.ptr == end || *generation.ptr != '.') {
+    return std::nullopt;
+  }
+  const auto number = std::from_chars(generation.ptr + 1, end, revision.number);
+  if (number.ec != std::errc{} || number.ptr != end) return std::nullopt;
+  return revision;
+}
+
+}  // namespace
 
 ChangeFeed::~ChangeFeed() {
   for (auto& [id, subscriber] : subscribers_) subscriber->ended = true;
@@ -23,13 +44,45 @@ void ChangeFeed::remove(std::uint64_t subscription) {
 }
 
 void ChangeFeed::publish(Change change) {
-  if (subscribers_.empty()) return;
+  const bool kept = change.revision != Revision{};
+  if (!kept && subscribers_.empty()) return;
   const auto shared = std::make_shared<const Change>(std::move(change));
+  if (kept) {
+    kept_.push_back(shared);
+    if (kept_.size() > changes_kept_) {
+      dropped_ = kept_.front()->revision;
+      kept_.pop_front();
+    }
+  }
   for (const auto& [id, subscriber] : subscribers_) {
     executor_.post([to = subscriber, shared] {
       if (!to->ended) to->on_change(*shared);
     });
   }
+}
+
+ChangePage ChangeFeed::read_after(std::string_view token, std::size_t limit,
+                                  Revision present) const {
+  ChangePage page;
+  page.token = fmt::format("{}", present);
+  if (token.empty()) return page;
+  const auto after = parse_token(token);
+  // Ahead of the store: of a history that is lost. Behind what is kept: there is a gap.
+  if (!after || *after > present || *after < dropped_) {
+    page.reset = true;
+    return page;
+  }
+  const auto first = std::upper_bound(
+      kept_.begin(), kept_.end(), *after,
+      [](const Revision& revision, const auto& change) { return revision < change->revision; });
+  const auto available = static_cast<std::size_t>(kept_.end() - first);
+  const auto last = first + static_cast<std::ptrdiff_t>(std::min(limit, available));
+  for (auto change = first; change != last; ++change) page.changes.push_back(**change);
+  page.more = last != kept_.end();
+  if (page.more)
+    page.token =
+        page.changes.empty() ? std::string(token) : fmt::format("{}", page.changes.back().revision);
+  return page;
 }
 
 }  // namespace weir::store

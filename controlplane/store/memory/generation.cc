@@ -23,6 +23,10 @@ bool Generation::raise(std::uint64_t seen, std::uint64_t at_least, WallTime wall
   return true;
 }
 
+bool Generation::is_below(std::uint64_t known) const {
+  return known < kGenerationMax && known > number_;
+}
+
 bool Generation::is_ahead(const Epoch& known) const {
   if (known.generation >= kGenerationMax) return false;
   return known > Epoch{number_, epochs_};

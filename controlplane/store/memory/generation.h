@@ -18,6 +18,8 @@ class Generation {
   bool missing() const { return number_ == 0; }
   Revision revision() const { return {number_, revisions_}; }
 
+  /// Whether somebody knows a higher generation than this one; nonsense does not count.
+  bool is_below(std::uint64_t known) const;
   /// Compare-and-set: false = `seen` is not the generation (somebody else raised it).
   bool raise(std::uint64_t seen, std::uint64_t at_least, WallTime wall, MonotonicTime now);
   /// True when somebody knows an epoch that was not handed out in this history.

@@ -277,6 +277,31 @@ void MemoryStateStore::adopt(AdoptRequest request, Caller caller, Done<Changed> 
   answer(done, Changed{true, put(std::move(next))});
 }
 
+void MemoryStateStore::move(MoveRequest request, Caller caller, Done<Changed> done) {
+  enter();
+  if (history_lost(caller) || generation_.is_ahead(request.expected)) {
+    return answer(done, StoreError::kHistoryLost);
+  }
+  if (generation_.settling()) return answer(done, StoreError::kSettling);
+  const PlacementEntry* entry = placements_.find(request.stream);
+  if (entry == nullptr || entry->placement.epoch != request.expected) {
+    return answer(done, unchanged(request.stream));
+  }
+  AcquireRequest wanted;
+  wanted.candidates = std::move(request.candidates);
+  const auto chosen = best_candidate(wanted, std::nullopt);
+  if (!chosen || chosen->incarnation == entry->placement.incarnation) {
+    return answer(done, unchanged(request.stream));
+  }
+  Placement next = held_placement(
+      {request.stream, model::ExternalHolder{std::move(request.mover)}, generation_.next_epoch()},
+      chosen->origin, chosen->incarnation, PlacementState::kBound);
+  next.verdict = bounded_verdict(std::move(request.verdict));
+  const Placement& moved = put(std::move(next));
+  placements_.expire_at(now_ + kExternalKept, moved);
+  answer(done, Changed{true, moved});
+}
+
 bool MemoryStateStore::may_adopt(const AdoptRequest& request) const {
   if (!origins_.may_bind({request.origin, request.incarnation}, true)) return false;
   const PlacementEntry* entry = placements_.find(request.stream);

@@ -1,5 +1,5 @@
-// Time, generations, origins, renewals and the feed; the placement verbs are in
-// memory_placement_verbs.cc.
+// Time, generations, origins, records, renewals, the feed and the post between replicas; the
+// placement verbs are in memory_placement_verbs.cc.
 
 #include "controlplane/store/memory/memory_state_store.h"
 
@@ -26,7 +26,7 @@ MemoryStateStore::MemoryStateStore(Executor& executor, const Clock& clock,
       last_epochs_(last_epochs_max),
       origins_(
           [this](const IncarnationId& incarnation) { return placements_.references(incarnation); }),
-      feed_(executor),
+      feed_(executor, kChangesKept),
       now_(clock.now()) {
   arm(now_);
 }
@@ -63,8 +63,13 @@ void MemoryStateStore::expire(MonotonicTime now) {
   while (const auto forgotten = origins_.forget_old(now)) {
     publish(Change::OriginChanged{*forgotten, std::nullopt}, generation_.next_revision());
   }
+  while (const auto silent = post_office_.next_expired_bulletin(now)) {
+    publish(Change::BulletinChanged{*silent, std::nullopt}, {});
+  }
   last_epochs_.forget_old(now);
   renewals_.forget_old(now);
+  records_.forget_old(now);
+  post_office_.forget_old(now);
 }
 
 void MemoryStateStore::on_timer() {
@@ -79,11 +84,12 @@ void MemoryStateStore::arm(MonotonicTime now) {
 }
 
 bool MemoryStateStore::history_lost(const Caller& caller) const {
-  return generation_.missing() || caller.highest_seen > generation_.revision();
+  return generation_.missing() || caller.highest_seen > generation_.revision() ||
+         generation_.is_ahead(caller.highest_epoch);
 }
 
-GenerationState MemoryStateStore::state() const {
-  return {generation_.number(), generation_.settling()};
+GenerationState MemoryStateStore::state(const Caller& caller) const {
+  return {generation_.number(), generation_.settling(), history_lost(caller), records_known_};
 }
 
 void MemoryStateStore::publish(decltype(Change::what) what, Revision revision) {
@@ -92,19 +98,23 @@ void MemoryStateStore::publish(decltype(Change::what) what, Revision revision) {
 
 // --------------------------------------------------------------------------------- generations
 
-void MemoryStateStore::read_generation(Done<GenerationState> done) {
+void MemoryStateStore::read_generation(Caller caller, Done<GenerationState> done) {
   enter();
-  answer(done, state());
+  answer(done, state(caller));
 }
 
-void MemoryStateStore::raise_generation(std::uint64_t seen, std::uint64_t at_least,
+void MemoryStateStore::raise_generation(std::uint64_t seen, std::uint64_t at_least, Caller caller,
                                         Done<GenerationState> done) {
   const MonotonicTime now = enter();
-  if (generation_.raise(seen, at_least, clock_.wall_now(), now)) {
+  const bool lost = history_lost(caller) || generation_.is_below(at_least);
+  // Nobody knows of an earlier history: there are no records that could be missing.
+  const bool is_new = generation_.missing() && at_least == 0;
+  if (lost && generation_.raise(seen, at_least, clock_.wall_now(), now)) {
+    records_known_ = is_new;
     renewals_.mean_nothing_until(now + kSettlingFirst + kRenewalGrace);
     publish(Change::GenerationRaised{generation_.number()}, generation_.next_revision());
   }
-  answer(done, state());
+  answer(done, state(caller));
 }
 
 void MemoryStateStore::extend_settling(Done<GenerationState> done) {
@@ -113,7 +123,7 @@ void MemoryStateStore::extend_settling(Done<GenerationState> done) {
   if (const auto until = generation_.settling_until()) {
     renewals_.mean_nothing_until(*until + kRenewalGrace);
   }
-  answer(done, state());
+  answer(done, state({}));
 }
 
 // ------------------------------------------------------------------------------------- origins
@@ -160,6 +170,32 @@ void MemoryStateStore::set_cordon(const OriginId& origin, std::optional<std::str
   answer(done, std::optional<OriginRecord>(*record));
 }
 
+// ------------------------------------------------------------------------------------- records
+
+void MemoryStateStore::put_record(RecordWrite write, Caller caller, Done<RecordWritten> done) {
+  const MonotonicTime now = enter();
+  if (history_lost(caller)) return answer(done, StoreError::kHistoryLost);
+  auto written = records_.put(
+      std::move(write), [this] { return generation_.next_revision(); }, clock_.wall_now(), now);
+  if (written.changed) publish(Change::RecordChanged{*written.record}, written.record->revision);
+  answer(done, std::move(written));
+}
+
+void MemoryStateStore::restore_records(std::vector<Record> kept, bool complete, Caller caller,
+                                       Done<RecordsRestored> done) {
+  const MonotonicTime now = enter();
+  if (history_lost(caller)) return answer(done, StoreError::kHistoryLost);
+  RecordsRestored restored;
+  for (const Record& record : kept) {
+    if (!records_.restore(record, now)) continue;
+    ++restored.changed;
+    // In the feed it has a place of its own; the record's revision is of the write it stands for.
+    publish(Change::RecordChanged{record}, generation_.next_revision());
+  }
+  records_known_ = records_known_ || complete;
+  answer(done, restored);
+}
+
 // ---------------------------------------------------------------------------- renewals and feed
 
 void MemoryStateStore::renew_forwarder(const ForwarderId& id, Caller caller, Done<bool> done) {
@@ -173,12 +209,53 @@ std::uint64_t MemoryStateStore::subscribe(Done<Snapshot> done, Feed on_change) {
   // Posted before any later change is, so the reader has all of the past when the first change
   // comes.
   answer(done, Snapshot{generation_.revision(), generation_.settling(), placements_.all(),
-                        origins_.all()});
+                        origins_.all(), records_.all()});
   return feed_.add(std::move(on_change));
 }
 
 void MemoryStateStore::unsubscribe(std::uint64_t subscription) {
   feed_.remove(subscription);
+}
+
+void MemoryStateStore::read_changes(std::string token, std::size_t limit, Done<ChangePage> done) {
+  enter();
+  answer(done, feed_.read_after(token, limit, generation_.revision()));
+}
+
+// ------------------------------------------------------------------------------ between replicas
+
+void MemoryStateStore::put_bulletin(const ReplicaId& from, std::string bytes, Done<bool> done) {
+  const bool put = post_office_.put_bulletin(from, bytes, enter());
+  if (put) publish(Change::BulletinChanged{from, std::move(bytes)}, {});
+  answer(done, put);
+}
+
+void MemoryStateStore::broadcast(const ReplicaId& from, std::string bytes, Done<bool> done) {
+  enter();
+  const bool fits = bytes.size() <= kBroadcastBytesMax;
+  if (fits) publish(Change::BroadcastReceived{from, std::move(bytes)}, {});
+  answer(done, fits);
+}
+
+void MemoryStateStore::send_command(Mailbox to, Command command, Done<bool> done) {
+  const bool sent = post_office_.send(to, std::move(command), enter());
+  if (sent) publish(Change::MailCame{std::move(to)}, {});
+  answer(done, sent);
+}
+
+void MemoryStateStore::take_commands(Mailbox from, Done<std::vector<Command>> done) {
+  answer(done, post_office_.take(from, enter()));
+}
+
+void MemoryStateStore::put_media_session(std::string ufrag, std::string bytes, Duration expiry,
+                                         Done<bool> done) {
+  const MonotonicTime now = enter();
+  answer(done, post_office_.put_media_session(std::move(ufrag), std::move(bytes), expiry, now));
+}
+
+void MemoryStateStore::find_media_session(std::string ufrag,
+                                          Done<std::optional<std::string>> done) {
+  answer(done, post_office_.find_media_session(ufrag, enter()));
 }
 
 }  // namespace weir::store

@@ -11,7 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/executor.h"
@@ -21,6 +23,8 @@
 #include "controlplane/store/memory/last_epochs.h"
 #include "controlplane/store/memory/origin_table.h"
 #include "controlplane/store/memory/placement_table.h"
+#include "controlplane/store/memory/post_office.h"
+#include "controlplane/store/memory/record_table.h"
 #include "controlplane/store/memory/renewals.h"
 #include "controlplane/store/state_store.h"
 
@@ -34,8 +38,8 @@ class MemoryStateStore final : public StateStore {
   MemoryStateStore(const MemoryStateStore&) = delete;
   MemoryStateStore& operator=(const MemoryStateStore&) = delete;
 
-  void read_generation(Done<GenerationState> done) override;
-  void raise_generation(std::uint64_t seen, std::uint64_t at_least,
+  void read_generation(Caller caller, Done<GenerationState> done) override;
+  void raise_generation(std::uint64_t seen, std::uint64_t at_least, Caller caller,
                         Done<GenerationState> done) override;
   void extend_settling(Done<GenerationState> done) override;
 
@@ -49,25 +53,41 @@ class MemoryStateStore final : public StateStore {
   void restore(RestoreRequest request, Caller caller, Done<Changed> done) override;
   void claim(ClaimRequest request, Caller caller, Done<Changed> done) override;
   void adopt(AdoptRequest request, Caller caller, Done<Changed> done) override;
+  void move(MoveRequest request, Caller caller, Done<Changed> done) override;
 
   void upsert_origin(OriginUpsert request, Caller caller, Done<OriginUpserted> done) override;
   void declare_dead(DeathEvidence evidence, Caller caller, Done<bool> done) override;
   void set_cordon(const OriginId& origin, std::optional<std::string> reason, Caller caller,
                   Done<std::optional<OriginRecord>> done) override;
 
+  void put_record(RecordWrite write, Caller caller, Done<RecordWritten> done) override;
+  void restore_records(std::vector<Record> kept, bool complete, Caller caller,
+                       Done<RecordsRestored> done) override;
+
   void renew_forwarder(const ForwarderId& id, Caller caller, Done<bool> done) override;
 
   std::uint64_t subscribe(Done<Snapshot> done, Feed on_change) override;
   void unsubscribe(std::uint64_t subscription) override;
+  void read_changes(std::string token, std::size_t limit, Done<ChangePage> done) override;
+
+  void put_bulletin(const ReplicaId& from, std::string bytes, Done<bool> done) override;
+  void broadcast(const ReplicaId& from, std::string bytes, Done<bool> done) override;
+  void send_command(Mailbox to, Command command, Done<bool> done) override;
+  void take_commands(Mailbox from, Done<std::vector<Command>> done) override;
+  void put_media_session(std::string ufrag, std::string bytes, Duration expiry,
+                         Done<bool> done) override;
+  void find_media_session(std::string ufrag, Done<std::optional<std::string>> done) override;
+  /// An embedded store is never away.
+  StoreHealth health() const override { return {}; }
 
  private:
-  // Time (memory_state_store.cc)
+  // Time, records, post (memory_state_store.cc)
   MonotonicTime enter();
   void expire(MonotonicTime now);
   void on_timer();
   void arm(MonotonicTime now);
   bool history_lost(const Caller& caller) const;
-  GenerationState state() const;
+  GenerationState state(const Caller& caller) const;
   template <class T, class U>
   void answer(Done<T>& done, U&& reply) {
     executor_.post([done = std::move(done), reply = Reply<T>(std::forward<U>(reply))]() mutable {
@@ -103,6 +123,9 @@ class MemoryStateStore final : public StateStore {
   LastEpochs last_epochs_;
   OriginTable origins_;
   Renewals renewals_;
+  RecordTable records_{kRecordsMax};
+  bool records_known_ = false;
+  PostOffice post_office_;
   ChangeFeed feed_;
   MonotonicTime now_;  ///< of the verb or timer that runs
   TimerId timer_ = 0;
