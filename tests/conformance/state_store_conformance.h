@@ -6,6 +6,7 @@
 // memory_state_store_test.cc.
 // Threading: one thread. Lifetime: one store per test.
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -74,6 +75,7 @@ class StateStoreConformance : public ::testing::TestWithParam<StoreFactory> {
   Reply<Changed> claim(const model::Placement& held);
   bool granted(const model::Placement& held);
   Changed adopt(const Candidate& where);
+  Changed move(const Epoch& expected, std::vector<Candidate> candidates);
   std::optional<model::Placement> lookup();
   OriginUpserted upsert(OriginUpsert request);
   OriginUpserted upsert(const std::string& origin, const std::string& process = "p1");
@@ -142,6 +144,20 @@ class StateStoreOrigins : public StateStoreConformance {
 };
 class StateStoreHistory : public StateStoreConformance {};
 class StateStoreFeed : public StateStoreConformance {};
+class StateStoreRecords : public StateStoreSettled {
+ protected:
+  RecordWritten put(RecordWrite write);
+  std::size_t restore_records(std::vector<Record> kept, bool complete = false);
+};
+class StateStorePost : public StateStoreConformance {
+ protected:
+  bool bulletin(const ReplicaId& from, std::string bytes);
+  bool broadcast(const ReplicaId& from, std::string bytes);
+  bool send(Mailbox to, Command command);
+  std::vector<Command> take(Mailbox from);
+  /// Time enough for what was said to reach every subscriber.
+  void hear() { advance(std::chrono::milliseconds(100)); }
+};
 
 #define WEIR_STATE_STORE_CONFORMANCE(name, factory)                                 \
   INSTANTIATE_TEST_SUITE_P(name, StateStoreAcquire, ::testing::Values(factory));    \
@@ -149,6 +165,8 @@ class StateStoreFeed : public StateStoreConformance {};
   INSTANTIATE_TEST_SUITE_P(name, StateStoreAdopt, ::testing::Values(factory));      \
   INSTANTIATE_TEST_SUITE_P(name, StateStoreOrigins, ::testing::Values(factory));    \
   INSTANTIATE_TEST_SUITE_P(name, StateStoreHistory, ::testing::Values(factory));    \
-  INSTANTIATE_TEST_SUITE_P(name, StateStoreFeed, ::testing::Values(factory))
+  INSTANTIATE_TEST_SUITE_P(name, StateStoreFeed, ::testing::Values(factory));       \
+  INSTANTIATE_TEST_SUITE_P(name, StateStoreRecords, ::testing::Values(factory));    \
+  INSTANTIATE_TEST_SUITE_P(name, StateStorePost, ::testing::Values(factory))
 
 }  // namespace weir::store

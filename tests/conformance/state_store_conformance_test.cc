@@ -176,4 +176,44 @@ void StateStoreOrigins::SetUp() {
   begin();
 }
 
+Changed StateStoreConformance::move(const Epoch& expected, std::vector<Candidate> candidates) {
+  return value(ask<Changed>([&](auto done) {
+    store().move({stream_, expected, std::move(candidates), "operator", "moved"}, caller_,
+                 std::move(done));
+  }));
+}
+
+RecordWritten StateStoreRecords::put(RecordWrite write) {
+  return value(ask<RecordWritten>(
+      [&](auto done) { store().put_record(std::move(write), caller_, std::move(done)); }));
+}
+
+std::size_t StateStoreRecords::restore_records(std::vector<Record> kept, bool complete) {
+  return value(ask<RecordsRestored>([&](auto done) {
+           store().restore_records(std::move(kept), complete, caller_, std::move(done));
+         }))
+      .changed;
+}
+
+bool StateStorePost::bulletin(const ReplicaId& from, std::string bytes) {
+  return value(
+      ask<bool>([&](auto done) { store().put_bulletin(from, std::move(bytes), std::move(done)); }));
+}
+
+bool StateStorePost::broadcast(const ReplicaId& from, std::string bytes) {
+  return value(
+      ask<bool>([&](auto done) { store().broadcast(from, std::move(bytes), std::move(done)); }));
+}
+
+bool StateStorePost::send(Mailbox to, Command command) {
+  return value(ask<bool>([&](auto done) {
+    store().send_command(std::move(to), std::move(command), std::move(done));
+  }));
+}
+
+std::vector<Command> StateStorePost::take(Mailbox from) {
+  return value(ask<std::vector<Command>>(
+      [&](auto done) { store().take_commands(std::move(from), std::move(done)); }));
+}
+
 }  // namespace weir::store

@@ -171,5 +171,48 @@ TEST_P(StateStoreFeed, ForgetsAnOriginThatHasBeenDeadAndUnusedForADay) {
   EXPECT_EQ(forgotten, std::vector<OriginId>{OriginId("o1")}) << "o2 is named by a placement";
 }
 
+TEST_P(StateStoreFeed, AResumeTokenYieldsWhatCameAfterItOnceAndInOrder) {
+  begin();
+  const Candidate o1 = origin("o1");
+  const auto read = [&](const std::string& token, std::size_t limit = 100) {
+    return value(
+        ask<ChangePage>([&](auto done) { store().read_changes(token, limit, std::move(done)); }));
+  };
+  const ChangePage start = read("");
+  EXPECT_TRUE(start.changes.empty());
+  EXPECT_FALSE(start.reset);
+  const Placement bound = *acquire(session("s1"), {o1}).placement;
+  confirm(bound);
+  release(bound);
+  const ChangePage first = read(start.token, 2);
+  ASSERT_EQ(first.changes.size(), 2U);
+  EXPECT_TRUE(first.more);
+  EXPECT_EQ(first.changes[0].revision, bound.revision);
+  EXPECT_LT(first.changes[0].revision, first.changes[1].revision);
+  const ChangePage rest = read(first.token);
+  ASSERT_EQ(rest.changes.size(), 1U);
+  EXPECT_FALSE(rest.more);
+  EXPECT_LT(first.changes[1].revision, rest.changes[0].revision);
+  EXPECT_TRUE(read(rest.token).changes.empty());
+}
+
+TEST_P(StateStoreFeed, AResumeTokenOfALostHistoryOrOfNobodyAsksForAReset) {
+  begin();
+  const auto read = [&](const std::string& token) {
+    return value(
+        ask<ChangePage>([&](auto done) { store().read_changes(token, 100, std::move(done)); }));
+  };
+  origin("o1");
+  const std::string old = read("").token;
+  EXPECT_TRUE(read("nonsense").reset);
+  EXPECT_TRUE(read("99999999999999999999999.1").reset);
+  lose_history();
+  begin();
+  const ChangePage page = read(old);
+  EXPECT_TRUE(page.reset);
+  EXPECT_TRUE(page.changes.empty());
+  EXPECT_FALSE(read(page.token).reset);
+}
+
 }  // namespace
 }  // namespace weir::store

@@ -195,5 +195,37 @@ TEST_P(StateStorePlacements, AFencedHolderDoesNotHoldOffTheClaimOfAHigherEpoch) 
   EXPECT_EQ(lookup()->holder, newer.holder);
 }
 
+TEST_P(StateStorePlacements, AMoveGivesANewEpochAndKeepsThePlaceForThePublisher) {
+  const Placement before = *publish(session("s1")).placement;
+  const Candidate to = before.origin == o1_.origin ? o2_ : o1_;
+  const Changed moved = move(before.epoch, {to});
+  ASSERT_TRUE(moved.changed);
+  EXPECT_EQ(moved.placement->origin, to.origin);
+  EXPECT_GT(moved.placement->epoch, before.epoch);
+  EXPECT_TRUE(std::holds_alternative<model::ExternalHolder>(moved.placement->holder));
+  // The one who was moved comes back, as another session.
+  const AcquireResult back = acquire(session("s2"), {o1_, o2_});
+  EXPECT_EQ(back.outcome, Outcome::kBound);
+  EXPECT_EQ(back.placement->origin, to.origin);
+}
+
+TEST_P(StateStorePlacements, AMoveOfAnotherEpochOrToWhereItIsChangesNothing) {
+  const Placement before = *publish(session("s1")).placement;
+  const Candidate here = before.origin == o1_.origin ? o1_ : o2_;
+  const Candidate to = before.origin == o1_.origin ? o2_ : o1_;
+  EXPECT_FALSE(move(before.epoch, {here}).changed);
+  EXPECT_FALSE(move(before.epoch, {}).changed);
+  const Placement moved = *move(before.epoch, {to}).placement;
+  EXPECT_FALSE(move(before.epoch, {here}).changed) << "the epoch is another one by now";
+  EXPECT_EQ(lookup()->epoch, moved.epoch);
+}
+
+TEST_P(StateStorePlacements, AMovedStreamThatNobodyPublishesIsReleased) {
+  const Placement before = *publish(session("s1")).placement;
+  move(before.epoch, {before.origin == o1_.origin ? o2_ : o1_});
+  advance(kExternalKept);
+  EXPECT_EQ(lookup(), std::nullopt);
+}
+
 }  // namespace
 }  // namespace weir::store

@@ -67,14 +67,16 @@ ChangePage ChangeFeed::read_after(std::string_view token, std::size_t limit,
   page.token = fmt::format("{}", present);
   if (token.empty()) return page;
   const auto after = parse_token(token);
-  // Ahead of the store: of a history that is lost. Behind what is kept: there is a gap.
-  if (!after || *after > present || *after < dropped_) {
+  const auto at_or_after = std::lower_bound(
+      kept_.begin(), kept_.end(), after.value_or(Revision{}),
+      [](const auto& change, const Revision& revision) { return change->revision < revision; });
+  const bool kept = at_or_after != kept_.end() && (*at_or_after)->revision == after;
+  // Every revision was one change: what is not kept is too old, or of a history that is lost.
+  if (!after || (!kept && after != present && (dropped_ == Revision{} || after != dropped_))) {
     page.reset = true;
     return page;
   }
-  const auto first = std::upper_bound(
-      kept_.begin(), kept_.end(), *after,
-      [](const Revision& revision, const auto& change) { return revision < change->revision; });
+  const auto first = kept ? at_or_after + 1 : at_or_after;
   const auto available = static_cast<std::size_t>(kept_.end() - first);
   const auto last = first + static_cast<std::ptrdiff_t>(std::min(limit, available));
   for (auto change = first; change != last; ++change) page.changes.push_back(**change);
