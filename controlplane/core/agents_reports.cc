@@ -26,8 +26,8 @@ void Agents::take_streams(const Agent& agent, Origin& origin, std::vector<Report
   }
   if (!agent.link) return;
   for (const auto& [own, key] : heard) {
-    const auto* placement = view_.placement(key);
-    if (placement == nullptr) continue;
+    const auto placement = view_.placement(key);
+    if (!placement) continue;
     agent.link->send(StreamEpoch{own, placement->epoch, placement->holder});
   }
 }
@@ -43,14 +43,14 @@ void Agents::tell_epoch(const Agent& agent, const Origin& origin,
 }
 
 void Agents::tell_epochs(const Agent& agent, const Origin& origin) {
-  for (const StreamKey& stream : view_.streams_of(origin.id)) {
-    tell_epoch(agent, origin, *view_.placement(stream));
+  for (const auto& placement : view_.placements_of(origin.id)) {
+    tell_epoch(agent, origin, placement);
   }
   // A forwarder's publisher may have stayed behind where the stream is placed no more.
   for (const auto& [stream, live] : reported_.of(origin.id)) {
     if (live.publisher == LiveStream::Publisher::kUntagged) continue;
-    const auto* placement = view_.placement(stream);
-    if (placement == nullptr || placement->origin == origin.id) continue;
+    const auto placement = view_.placement(stream);
+    if (!placement || placement->origin == origin.id) continue;
     tell_epoch(agent, origin, *placement);
   }
 }
@@ -110,8 +110,8 @@ void Agents::on_placement(const ClusterView::PlacementChange& change) {
 
 void Agents::on_live(const OriginId& origin, const StreamKey& stream) {
   const LiveStream* live = reported_.find(origin, stream);
-  const auto* placement = view_.placement(stream);
-  if (live == nullptr || placement == nullptr || placement->origin == origin) return;
+  const auto placement = view_.placement(stream);
+  if (live == nullptr || !placement || placement->origin == origin) return;
   // Its agent was never told where the stream lives; untagged publishers are not its to drop.
   if (live->publisher == LiveStream::Publisher::kUntagged) return;
   const auto [agent, own] = owner(origin);

@@ -1,41 +1,13 @@
 #include "controlplane/core/cluster_view.h"
 
 #include <algorithm>
+#include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "controlplane/store/limits.h"
 
 namespace weir::core {
-namespace {
-
-const std::set<StreamKey>& none() {
-  static const std::set<StreamKey> kNone;
-  return kNone;
-}
-
-template <class Index, class Id>
-void take_out(Index& index, const Id& id, const StreamKey& stream) {
-  const auto found = index.find(id);
-  if (found == index.end()) return;
-  found->second.erase(stream);
-  if (found->second.empty()) index.erase(found);
-}
-
-}  // namespace
-
-void ClusterView::index(const model::Placement& placement) {
-  by_origin_[placement.origin].insert(placement.stream);
-  if (const auto* session = std::get_if<model::SessionHolder>(&placement.holder)) {
-    by_forwarder_[session->forwarder].insert(placement.stream);
-  }
-}
-
-void ClusterView::unindex(const model::Placement& placement) {
-  take_out(by_origin_, placement.origin, placement.stream);
-  if (const auto* session = std::get_if<model::SessionHolder>(&placement.holder)) {
-    take_out(by_forwarder_, session->forwarder, placement.stream);
-  }
-}
 
 void ClusterView::heard(const Epoch& epoch) {
   if (epoch.generation < store::kGenerationMax) highest_epoch_ = std::max(highest_epoch_, epoch);
@@ -43,11 +15,12 @@ void ClusterView::heard(const Epoch& epoch) {
 
 void ClusterView::replace(store::Snapshot snapshot) {
   // Removals first: what the snapshot does not name is gone.
-  std::set<StreamKey> placed;
-  for (const auto& placement : snapshot.placements) placed.insert(placement.stream);
   std::vector<StreamKey> gone;
-  for (const auto& [stream, placement] : placements_) {
-    if (!placed.contains(stream)) gone.push_back(stream);
+  if (placements_.counts().all() > 0) {
+    std::unordered_set<StreamKey> placed;
+    for (const auto& placement : snapshot.placements) placed.insert(placement.stream);
+    gone = placements_.streams();
+    std::erase_if(gone, [&](const StreamKey& stream) { return placed.contains(stream); });
   }
   std::set<OriginId> known;
   for (const auto& record : snapshot.origins) known.insert(record.description.id);
@@ -72,8 +45,10 @@ void ClusterView::replace(store::Snapshot snapshot) {
 void ClusterView::apply(const store::Change& change) {
   revision_ = std::max(revision_, change.revision);
   if (const auto* changed = std::get_if<store::Change::PlacementChanged>(&change.what)) {
-    const model::Placement* known = placement(changed->stream);
-    if (known != nullptr && known->revision > change.revision) return;
+    const auto known = placements_.revision_of(changed->stream);
+    // The same: a verb's answer was ahead of the feed.
+    if (known && *known == change.revision && changed->placement) return;
+    if (known && *known > change.revision) return;
     set_placement(changed->stream, changed->placement, change.revision);
   } else if (const auto* origin = std::get_if<store::Change::OriginChanged>(&change.what)) {
     const store::OriginRecord* known = this->origin(origin->origin);
@@ -85,10 +60,10 @@ void ClusterView::apply(const store::Change& change) {
 void ClusterView::learn(const StreamKey& stream, const std::optional<model::Placement>& placement) {
   // An absence has no revision of its own: the feed tells it in its order.
   if (!placement) return;
-  const model::Placement* known = this->placement(stream);
-  if (known != nullptr && known->revision >= placement->revision) return;
+  const auto known = placements_.revision_of(stream);
+  if (known && *known >= placement->revision) return;
   // The placement may have been removed since: the feed, which is ahead then, knows better.
-  if (known == nullptr && placement->revision <= revision_) return;
+  if (!known && placement->revision <= revision_) return;
   set_placement(stream, placement, placement->revision);
 }
 
@@ -96,21 +71,6 @@ void ClusterView::learn(const store::OriginRecord& record) {
   const store::OriginRecord* known = origin(record.description.id);
   if (known != nullptr && known->revision >= record.revision) return;
   set_origin(record.description.id, record);
-}
-
-const model::Placement* ClusterView::placement(const StreamKey& stream) const {
-  const auto found = placements_.find(stream);
-  return found == placements_.end() ? nullptr : &found->second;
-}
-
-const std::set<StreamKey>& ClusterView::streams_of(const OriginId& origin) const {
-  const auto found = by_origin_.find(origin);
-  return found == by_origin_.end() ? none() : found->second;
-}
-
-const std::set<StreamKey>& ClusterView::streams_held_by(const ForwarderId& forwarder) const {
-  const auto found = by_forwarder_.find(forwarder);
-  return found == by_forwarder_.end() ? none() : found->second;
 }
 
 const store::OriginRecord* ClusterView::origin(const OriginId& id) const {
@@ -125,17 +85,12 @@ const store::OriginRecord* ClusterView::origin_of(const IncarnationId& incarnati
 
 void ClusterView::set_placement(const StreamKey& stream, std::optional<model::Placement> placement,
                                 Revision revision) {
-  PlacementChange change{stream, std::nullopt, placement, revision};
-  const auto found = placements_.find(stream);
-  if (found != placements_.end()) {
-    change.before = std::move(found->second);
-    unindex(*change.before);
-    placements_.erase(found);
-  }
+  PlacementChange change{stream, placements_.get(stream), std::move(placement), revision};
   if (!change.before && !change.after) return;
-  if (placement) {
-    index(*placement);
-    placements_.emplace(stream, std::move(*placement));
+  if (change.after) {
+    placements_.put(*change.after);
+  } else {
+    placements_.erase(stream);
   }
   if (change.before && change.after && change.before->revision == change.after->revision) return;
   for (const auto& listener : on_placement_) listener(change);

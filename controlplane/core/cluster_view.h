@@ -2,19 +2,21 @@
 // ClusterView: this replica's memory of what the store holds, fed by the store's feed (design 3).
 //
 // Purpose: everything that only reads is answered from here; who changes something still runs a
-// verb. Listeners are told each change once, after the view shows it. Threading: the core's thread.
+// verb. Listeners are told each change once, after the view shows it. Placements are kept packed
+// (placement_book.h) and given by value. Threading: the core's thread.
 // Lifetime: listeners are registered once, before the first change.
 
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "common/base/ids.h"
 #include "common/base/stream_key.h"
+#include "controlplane/core/placement_book.h"
 #include "controlplane/model/placement.h"
 #include "controlplane/store/state_store.h"
 
@@ -47,12 +49,25 @@ class ClusterView {
   void learn(const StreamKey& stream, const std::optional<model::Placement>& placement);
   void learn(const store::OriginRecord& record);
 
-  const model::Placement* placement(const StreamKey& stream) const;
-  const std::map<StreamKey, model::Placement>& placements() const { return placements_; }
-  /// Streams placed on an origin, any incarnation.
-  const std::set<StreamKey>& streams_of(const OriginId& origin) const;
-  /// Streams whose placement a session of this forwarder holds, orphaned ones included.
-  const std::set<StreamKey>& streams_held_by(const ForwarderId& forwarder) const;
+  std::optional<model::Placement> placement(const StreamKey& stream) const {
+    return placements_.get(stream);
+  }
+  bool placed(const StreamKey& stream) const { return placements_.contains(stream); }
+  /// On an origin, any incarnation; in no order.
+  std::vector<model::Placement> placements_of(const OriginId& origin) const {
+    return placements_.of_origin(origin);
+  }
+  /// Held by sessions of this forwarder, orphaned ones included; in no order.
+  std::vector<model::Placement> placements_held_by(const ForwarderId& forwarder) const {
+    return placements_.of_forwarder(forwarder);
+  }
+  bool holds_any(const ForwarderId& forwarder) const { return placements_.names(forwarder); }
+  /// By name: those after `after` (empty: from the first), at most `limit`; `origin`: empty = any.
+  std::vector<model::Placement> page(std::string_view after, std::size_t limit,
+                                     const OriginId& origin) const {
+    return placements_.page(after, limit, origin);
+  }
+  const PlacementBook::Counts& counts() const { return placements_.counts(); }
 
   const store::OriginRecord* origin(const OriginId& id) const;
   const store::OriginRecord* origin_of(const IncarnationId& incarnation) const;
@@ -65,17 +80,13 @@ class ClusterView {
   Revision revision() const { return revision_; }
 
  private:
-  void index(const model::Placement& placement);
-  void unindex(const model::Placement& placement);
   void set_placement(const StreamKey& stream, std::optional<model::Placement> placement,
                      Revision revision);
   void set_origin(const OriginId& id, std::optional<store::OriginRecord> record);
 
   Revision revision_;
   Epoch highest_epoch_;
-  std::map<StreamKey, model::Placement> placements_;
-  std::unordered_map<OriginId, std::set<StreamKey>> by_origin_;
-  std::unordered_map<ForwarderId, std::set<StreamKey>> by_forwarder_;
+  PlacementBook placements_;
   std::map<OriginId, store::OriginRecord> origins_;
   std::unordered_map<IncarnationId, OriginId> incarnations_;
   std::vector<OnPlacement> on_placement_;

@@ -72,21 +72,20 @@ void DirectStreams::on_origin(const ClusterView::OriginChange& change) {
   }
   if (!another) return;
   // Adopted from the process before: its successor lists it, or it goes.
-  const auto streams = view_.streams_of(change.origin);
-  for (const StreamKey& stream : streams) {
-    if (is_direct(*view_.placement(stream))) consider(change.origin, stream);
+  for (const auto& placement : view_.placements_of(change.origin)) {
+    if (is_direct(placement)) consider(change.origin, placement.stream);
   }
 }
 
 void DirectStreams::consider(const OriginId& origin, const StreamKey& stream) {
   const LiveStream* live = reported_.find(origin, stream);
-  const auto* placement = view_.placement(stream);
-  const bool direct_here =
-      placement != nullptr && placement->origin == origin && is_direct(*placement);
-  const bool contradicts = live != nullptr && placement != nullptr && placement->origin != origin;
+  const auto placement = view_.placement(stream);
+  const bool direct_here = placement && placement->origin == origin && is_direct(*placement);
+  const bool contradicts = live != nullptr && placement && placement->origin != origin;
   if (!contradicts) end_split(origin, stream);
   const bool is_missing = direct_here && live == nullptr;
-  const bool is_watched = live != nullptr && needs_watch(origin, *live, placement);
+  const bool is_watched =
+      live != nullptr && needs_watch(origin, *live, placement ? &*placement : nullptr);
   if (!is_missing && !is_watched && !origins_.contains(origin)) return;
   Of& of = origins_[origin];
   if (is_missing) {
@@ -98,7 +97,7 @@ void DirectStreams::consider(const OriginId& origin, const StreamKey& stream) {
     of.watched.erase(stream);
     return forget_if_gone(origin);
   }
-  const Epoch against = placement != nullptr ? placement->epoch : Epoch{};
+  const Epoch against = placement ? placement->epoch : Epoch{};
   const auto [entry, added] = of.watched.try_emplace(stream);
   if (!added && entry->second.against == against) return;
   entry->second = Watch{against, context_.clock.now()};
@@ -167,8 +166,8 @@ void DirectStreams::look(const OriginId& origin, Of& of, bool new_reading) {
   for (auto& [stream, watch] : of.watched) {
     const LiveStream* live = reported_.find(origin, stream);
     if (watch.asked || live == nullptr || live->publisher == Publisher::kUnread) continue;
-    const auto* placement = view_.placement(stream);
-    if (let_go(origin, placement)) {
+    const auto placement = view_.placement(stream);
+    if (let_go(origin, placement ? &*placement : nullptr)) {
       const bool may = live->publisher == Publisher::kUntagged && adopts(origin);
       if (!may || adoptions == 0) continue;
       --adoptions;
@@ -203,9 +202,7 @@ bool DirectStreams::agrees_long_enough(const LiveStream& live, const Watch& watc
 /// Of what is placed there; sorted.
 std::vector<Epoch> DirectStreams::epochs_at(const OriginId& origin) const {
   std::vector<Epoch> epochs;
-  for (const StreamKey& stream : view_.streams_of(origin)) {
-    epochs.push_back(view_.placement(stream)->epoch);
-  }
+  for (const auto& placement : view_.placements_of(origin)) epochs.push_back(placement.epoch);
   std::ranges::sort(epochs);
   return epochs;
 }
@@ -214,8 +211,8 @@ void DirectStreams::count_missing(const OriginId& origin, Of& of) {
   for (auto& [stream, readings] : of.missing) {
     if (++readings < kMissingReadings) continue;
     readings = 0;  // asked again, should the store not answer
-    const auto* placement = view_.placement(stream);
-    if (placement != nullptr && placement->origin == origin) release(*placement);
+    const auto placement = view_.placement(stream);
+    if (placement && placement->origin == origin) release(*placement);
   }
 }
 
@@ -265,8 +262,7 @@ void DirectStreams::release(const model::Placement& placement) {
 }
 
 void DirectStreams::release_all(const OriginId& origin, const IncarnationId* only) {
-  for (const StreamKey& stream : view_.streams_of(origin)) {
-    const model::Placement& placement = *view_.placement(stream);
+  for (const auto& placement : view_.placements_of(origin)) {
     if (!is_direct(placement)) continue;
     if (only == nullptr || placement.incarnation == *only) release(placement);
   }

@@ -145,7 +145,7 @@ void Generation::set_settling(bool settling) {
   context_.executor.cancel(settling_timer_);
   renewals_count_from_ = context_.clock.now() + store::kRenewalGrace;
   events_.add("SETTLING_ENDED", Severity::kInfo, "cluster",
-              fmt::format("{} placements are known", view_.placements().size()));
+              fmt::format("{} placements are known", view_.counts().all()));
   for (const auto& listener : on_settled) listener();
 }
 

@@ -40,11 +40,11 @@ void Holders::attached(const ForwarderHello& hello) {
                        hello.forwarder.str());
   }
   // Read before the question, so that a session which began in between is not taken for a lost one.
-  const auto streams = view_.streams_held_by(hello.forwarder);
+  const auto placements = view_.placements_held_by(hello.forwarder);
   for (const ClientSession& session : hello.sessions) upserted(session);
-  for (const StreamKey& stream : streams) {
-    const auto* placement = view_.placement(stream);
-    if (placement == nullptr || placement->state == model::PlacementState::kOrphaned) continue;
+  for (const auto& before : placements) {
+    const auto placement = view_.placement(before.stream);
+    if (!placement || placement->state == model::PlacementState::kOrphaned) continue;
     const auto* holder = std::get_if<model::SessionHolder>(&placement->holder);
     if (holder == nullptr || holder->forwarder != hello.forwarder) continue;
     if (!held.contains(holder->session)) ask(*placement);
@@ -63,10 +63,9 @@ void Holders::upserted(const ClientSession& session) {
     context_.log.warning("forwarder {} has more sessions than are kept", session.forwarder.str());
   }
   if (session.intent != Intent::kPublish || !session.epoch.is_set()) return;
-  const auto* placement = view_.placement(session.stream);
+  const auto placement = view_.placement(session.stream);
   const model::Holder holder = model::SessionHolder{session.forwarder, session.id};
-  const bool his =
-      placement != nullptr && placement->holder == holder && placement->epoch == session.epoch;
+  const bool his = placement && placement->holder == holder && placement->epoch == session.epoch;
   if (!his || generation_.settling()) return restorer_.session_held(session);
   if (placement->state == model::PlacementState::kOrphaned) return restorer_.session_held(session);
   if (session.state != SessionState::kActive || placement->state != model::PlacementState::kBound) {
@@ -86,7 +85,7 @@ void Holders::ended(const ClientSession& session) {
 
 void Holders::forgotten(const ForwarderId& forwarder) {
   sessions_.end_all_but(forwarder, {});
-  if (!view_.streams_held_by(forwarder).empty()) {
+  if (view_.holds_any(forwarder)) {
     given_up_at_.insert_or_assign(forwarder, context_.clock.now());
   }
 }
@@ -101,10 +100,10 @@ void Holders::give_up_lost_forwarders() {
     }
     std::vector<model::Placement> lost;
     if (forwarders_.find(id) == nullptr) {
-      for (const StreamKey& stream : view_.streams_held_by(id)) {
-        const auto* placement = view_.placement(stream);
-        if (placement->state != model::PlacementState::kOrphaned) lost.push_back(*placement);
-      }
+      lost = view_.placements_held_by(id);
+      std::erase_if(lost, [](const model::Placement& placement) {
+        return placement.state == model::PlacementState::kOrphaned;
+      });
     }
     for (const auto& placement : lost) {
       orphan(placement, store::OrphanRequest::Evidence::kUnknown, std::nullopt);
@@ -118,12 +117,11 @@ void Holders::origin_snapshot(const OriginId& origin, const IncarnationId& incar
                               const std::set<StreamKey>& live, Duration age) {
   if (generation_.settling()) return;
   std::vector<model::Placement> missed;
-  for (const StreamKey& stream : view_.streams_of(origin)) {
-    if (live.contains(stream)) continue;
-    const auto* placement = view_.placement(stream);
-    if (placement->incarnation == incarnation &&
-        placement->state == model::PlacementState::kPublishing) {
-      missed.push_back(*placement);
+  for (auto& placement : view_.placements_of(origin)) {
+    if (live.contains(placement.stream)) continue;
+    if (placement.incarnation == incarnation &&
+        placement.state == model::PlacementState::kPublishing) {
+      missed.push_back(std::move(placement));
     }
   }
   for (const auto& placement : missed) {
@@ -140,8 +138,8 @@ void Holders::origin_snapshot(const OriginId& origin, const IncarnationId& incar
 void Holders::still_carried(const StreamKey& stream, const IncarnationId& incarnation,
                             std::string_view tag) {
   const auto parsed = parse_tag(tag);
-  const auto* placement = view_.placement(stream);
-  if (!parsed || placement == nullptr || placement->incarnation == incarnation) return;
+  const auto placement = view_.placement(stream);
+  if (!parsed || !placement || placement->incarnation == incarnation) return;
   if (placement->epoch != parsed->epoch || placement->holder != model::Holder(parsed->holder)) {
     return;
   }
@@ -159,19 +157,19 @@ void Holders::sweep() {
     due.push_back(stream);
   }
   for (const StreamKey& stream : due) {
-    if (const auto* placement = view_.placement(stream)) ask(model::Placement(*placement));
+    if (const auto placement = view_.placement(stream)) ask(*placement);
   }
   give_up_lost_forwarders();
   // Its forwarder is away and its origin dead: nobody is left to say that it still publishes.
   for (const auto& [id, forwarder] : forwarders_.all()) {
     if (forwarder.link || now - *forwarder.detached_since < store::kRenewalExpiry) continue;
     std::vector<model::Placement> lost;
-    for (const StreamKey& stream : view_.streams_held_by(id)) {
-      const auto* placement = view_.placement(stream);
-      const auto* record = view_.origin(placement->origin);
+    for (auto& placement : view_.placements_held_by(id)) {
+      const auto* record = view_.origin(placement.origin);
       const bool dead =
-          record != nullptr && (record->dead || record->incarnation != placement->incarnation);
-      if (dead && placement->state != model::PlacementState::kOrphaned) lost.push_back(*placement);
+          record != nullptr && (record->dead || record->incarnation != placement.incarnation);
+      if (!dead || placement.state == model::PlacementState::kOrphaned) continue;
+      lost.push_back(std::move(placement));
     }
     for (const auto& placement : lost) {
       orphan(placement, store::OrphanRequest::Evidence::kRenewalGone, std::nullopt);

@@ -85,8 +85,8 @@ Page<OriginInfo> Listing::origins(const std::string& after, std::size_t limit) c
 }
 
 Answer<StreamInfo> Listing::stream(const StreamKey& key) const {
-  const auto* placement = view_.placement(key);
-  if (placement == nullptr) {
+  const auto placement = view_.placement(key);
+  if (!placement) {
     return CoreError{Reason::kPlacementNotFound,
                      fmt::format("{} is not placed", key.str()),
                      "streams/" + key.str(),
@@ -108,19 +108,17 @@ StreamInfo Listing::describe(const model::Placement& placement) const {
 
 Page<StreamInfo> Listing::streams(const std::string& after, std::size_t limit,
                                   const OriginId& origin) const {
-  const auto& all = view_.placements();
-  auto from = all.begin();
-  if (!after.empty()) {
-    const auto key = parse_stream_key(after);
-    if (key) from = all.upper_bound(*key);
+  // One more than fits, to know whether there is a next page.
+  const auto found = view_.page(after, limit + 1, origin);
+  Page<StreamInfo> page;
+  for (const auto& placement : found) {
+    if (page.items.size() == limit) {
+      page.next = page.items.back().placement.stream.str();
+      break;
+    }
+    page.items.push_back(describe(placement));
   }
-  return page_of<StreamInfo>(all, from, limit,
-                             [&](const model::Placement& placement) -> std::optional<StreamInfo> {
-                               if (!origin.empty() && placement.origin != origin) {
-                                 return std::nullopt;
-                               }
-                               return describe(placement);
-                             });
+  return page;
 }
 
 Answer<ForwarderInfo> Listing::forwarder(const ForwarderId& id) const {
@@ -199,19 +197,10 @@ StatusInfo Listing::status() const {
     }
     if (origin.cordoned) ++status.origins_cordoned;
   }
-  for (const auto& [stream, placement] : view_.placements()) {
-    switch (placement.state) {
-      case model::PlacementState::kBound:
-        ++status.streams_bound;
-        break;
-      case model::PlacementState::kPublishing:
-        ++status.streams_publishing;
-        break;
-      case model::PlacementState::kOrphaned:
-        ++status.streams_orphaned;
-        break;
-    }
-  }
+  const auto& streams = view_.counts();
+  status.streams_bound = static_cast<std::uint32_t>(streams.bound);
+  status.streams_publishing = static_cast<std::uint32_t>(streams.publishing);
+  status.streams_orphaned = static_cast<std::uint32_t>(streams.orphaned);
   status.origins_rejected = static_cast<std::uint32_t>(agents_.rejected_count());
   status.streams_direct = static_cast<std::uint32_t>(direct_.direct_count());
   status.streams_split = static_cast<std::uint32_t>(direct_.splits().size());
@@ -231,10 +220,10 @@ void Listing::warn_of_splits(StatusInfo& status) const {
           fmt::format("{} more streams are split", status.streams_split - kSplitsShown));
       return;
     }
-    const auto* placement = view_.placement(stream);
+    const auto placement = view_.placement(stream);
     status.warnings.push_back(fmt::format("{} is SPLIT: live on {} while placed on {}",
                                           stream.str(), origins.begin()->str(),
-                                          placement != nullptr ? placement->origin.str() : "none"));
+                                          placement ? placement->origin.str() : "none"));
   }
 }
 

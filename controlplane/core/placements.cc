@@ -81,8 +81,8 @@ void Placements::start(const std::shared_ptr<Call>& call) {
   if (!generation_.ready()) return fail(call, settling_error());
   if (generation_.settling()) {
     // Only who holds it may be told so; for all others nothing is decided yet.
-    const auto* placement = view_.placement(query.stream);
-    if (placement == nullptr || placement->holder != query.holder) {
+    const auto placement = view_.placement(query.stream);
+    if (!placement || placement->holder != query.holder) {
       return fail(call, settling_error());
     }
   }
@@ -249,8 +249,8 @@ CoreError Placements::from_store(store::StoreError error) {
 
 void Placements::route(const StreamKey& stream, model::Protocol protocol, Respond<Route> respond) {
   const auto answer = [this, protocol](const StreamKey& key, Respond<Route>& to) {
-    const auto* placement = view_.placement(key);
-    if (placement == nullptr) {
+    const auto placement = view_.placement(key);
+    if (!placement) {
       return to(CoreError{Reason::kPlacementNotFound,
                           fmt::format("{} is not placed", key.str()),
                           key.str(),
@@ -268,7 +268,7 @@ void Placements::route(const StreamKey& stream, model::Protocol protocol, Respon
     to(std::move(*route));
   };
   if (!generation_.ready()) return respond(settling_error());
-  if (view_.placement(stream) != nullptr) return answer(stream, respond);
+  if (view_.placed(stream)) return answer(stream, respond);
   context_.store.lookup(stream, view_.caller(),
                         [this, stream, answer, respond = std::move(respond)](
                             store::Reply<std::optional<model::Placement>> reply) mutable {
@@ -296,7 +296,7 @@ void Placements::release(const store::HolderRef& held, Respond<bool> respond) {
 Answer<Explanation> Placements::explain(const AcquireQuery& query, bool dry_run) {
   Explanation explanation;
   explanation.read_time = context_.clock.wall_now();
-  if (const auto* placement = view_.placement(query.stream)) explanation.placement = *placement;
+  explanation.placement = view_.placement(query.stream);
   if (dry_run) {
     explanation.records.push_back(decide(query).record);
     return explanation;

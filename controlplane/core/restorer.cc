@@ -25,8 +25,8 @@ std::optional<model::Placement> held_by(const ClientSession& session) {
 }
 
 /// Whether the view shows everything that `held` says.
-bool shown(const model::Placement* known, const model::Placement& held) {
-  if (known == nullptr || known->epoch < held.epoch) return false;
+bool shown(const std::optional<model::Placement>& known, const model::Placement& held) {
+  if (!known || known->epoch < held.epoch) return false;
   if (known->epoch > held.epoch) return true;
   return known->state != model::PlacementState::kBound ||
          held.state == model::PlacementState::kBound;
@@ -112,12 +112,11 @@ void Restorer::claim_for(const ClientSession& session) {
   const auto held = held_by(session);
   if (!held || session.state != SessionState::kActive) return;
   if (!forwarders_.attached(session.forwarder)) return;
-  const auto* known = view_.placement(session.stream);
-  if (known != nullptr && known->state != model::PlacementState::kOrphaned &&
-      known->holder == held->holder) {
+  const auto known = view_.placement(session.stream);
+  if (known && known->state != model::PlacementState::kOrphaned && known->holder == held->holder) {
     return;
   }
-  if (known != nullptr && known->epoch > held->epoch) return;
+  if (known && known->epoch > held->epoch) return;
   context_.store.claim({{held->stream, held->holder, held->epoch}, held->origin, held->incarnation},
                        view_.caller(), [this, stream = held->stream](auto reply) {
                          if (const auto* error = std::get_if<store::StoreError>(&reply)) {

@@ -26,8 +26,8 @@ void Routes::attached(const ForwarderId& forwarder, const std::vector<StreamKey>
   forwarders_.send(forwarder, std::move(table));
   for (const StreamKey& stream : interests) add(forwarder, stream);
   // What it publishes concerns it too, asked for or not: it may have been displaced meanwhile.
-  for (const StreamKey& stream : view_.streams_held_by(forwarder)) {
-    if (auto message = update(stream, view_.revision())) {
+  for (const auto& placement : view_.placements_held_by(forwarder)) {
+    if (auto message = update(placement.stream, view_.revision())) {
       forwarders_.send(forwarder, std::move(*message));
     }
   }
@@ -65,7 +65,7 @@ void Routes::add(const ForwarderId& forwarder, const StreamKey& stream) {
   }
   of.insert(stream);
   interested_[stream].insert(forwarder);
-  if (view_.placement(stream) == nullptr) {
+  if (!view_.placed(stream)) {
     look_up(stream, forwarder);
   } else if (auto message = update(stream, view_.revision())) {
     forwarders_.send(forwarder, std::move(*message));
@@ -102,15 +102,15 @@ bool Routes::absence_is_known() const {
 void Routes::tell_held_absences() {
   if (held_absences_.empty() || !absence_is_known() || context_.clock.now() < absences_due_) return;
   for (const StreamKey& stream : std::exchange(held_absences_, {})) {
-    if (interested_.contains(stream) && view_.placement(stream) == nullptr) {
+    if (interested_.contains(stream) && !view_.placed(stream)) {
       look_up(stream, std::nullopt);
     }
   }
 }
 
 std::optional<RouteUpdate> Routes::update(const StreamKey& stream, Revision revision) {
-  const auto* placement = view_.placement(stream);
-  if (placement == nullptr) {
+  const auto placement = view_.placement(stream);
+  if (!placement) {
     // Forwarders end players whose stream has gone. What is only not restored, or not claimed back
     // yet, has not.
     if (absence_is_known()) return RouteUpdate{stream, std::nullopt, revision};
@@ -163,9 +163,8 @@ void Routes::on_origin(const ClusterView::OriginChange& change) {
       !change.before || !change.after ||
       change.before->description.endpoints != change.after->description.endpoints;
   if (!reachable_elsewhere || !change.after) return;
-  for (const StreamKey& stream : view_.streams_of(change.origin)) {
-    const auto* placement = view_.placement(stream);
-    on_placement({stream, std::nullopt, *placement, view_.revision()});
+  for (const auto& placement : view_.placements_of(change.origin)) {
+    on_placement({placement.stream, std::nullopt, placement, view_.revision()});
   }
 }
 

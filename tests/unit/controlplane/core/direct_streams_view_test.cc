@@ -64,17 +64,17 @@ TEST_P(DirectStreamsOfAView, WhatAnOriginListsThatWasRemovedIsLeftAlone) {
   remove_record();
   list();
   list();
-  EXPECT_EQ(view.placement(key("live/d")), nullptr);
+  EXPECT_FALSE(view.placed(key("live/d")));
 }
 
 TEST_P(DirectStreamsOfAView, WhatWasListedBeforeItsRecordCameBackIsAdopted) {
   remove_record();
   list();
-  ASSERT_EQ(view.placement(key("live/d")), nullptr);
+  ASSERT_FALSE(view.placed(key("live/d")));
   view.learn(*record);
   direct.report_taken(OriginId("o1"), 0);  // nothing new in it
   executor.run_ready();
-  EXPECT_NE(view.placement(key("live/d")), nullptr);
+  EXPECT_TRUE(view.placed(key("live/d")));
 }
 
 }  // namespace
