@@ -22,6 +22,9 @@ inline constexpr auto kDetachedKept = 10min;    ///< then a forwarder and its se
 inline constexpr auto kReportInterval = 1s;     ///< told to agents
 inline constexpr auto kSnapshotInterval = 60s;  ///< told to agents
 
+/// What is known of origins grows old while no report comes: looked for this often.
+inline constexpr auto kStandingsLookedAt = 1s;
+
 // --- second publishers
 inline constexpr auto kSessionQueryTimeout = 300ms;
 inline constexpr auto kMediaIdle = 2s;  ///< without media for so long: may be taken over

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "controlplane/core/limits.h"
 #include "controlplane/placement/limits.h"
 
 namespace weir::core {
@@ -9,8 +10,9 @@ namespace weir::core {
 OriginBoard::OriginBoard(Context& context, ClusterView& view)
     : context_(context),
       view_(view),
-      placer_({context.options.default_stream_bits_per_second,
-               context.options.default_origin_streams}) {
+      settings_{context.options.default_stream_bits_per_second,
+                context.options.default_origin_streams},
+      placer_(settings_) {
   view_.on_origin([this](const ClusterView::OriginChange& change) { on_origin(change); });
   view_.on_placement([this](const ClusterView::PlacementChange& change) { on_placement(change); });
 }
@@ -33,10 +35,33 @@ void OriginBoard::report(const OriginId& origin, const IncarnationId& incarnatio
   refresh_pending(incarnation);
 }
 
-placement::Decision OriginBoard::decide(const placement::Request& request) {
+placement::Decision OriginBoard::decide(placement::Request request) {
   const MonotonicTime now = context_.clock.now();
   for (const IncarnationId& incarnation : ledger_.advance(now)) refresh_pending(incarnation);
-  return placer_.decide(request, {now, context_.clock.wall_now(), views_});
+  refresh_standings(now);
+  if (replicas_ > 1) {
+    request.sample = placement::kSampleOfSeveralReplicas;
+    request.seed = context_.random.next();
+  }
+  return placer_.decide(request, {now, context_.clock.wall_now(), views_, standings_});
+}
+
+void OriginBoard::refresh_standings(MonotonicTime now) {
+  standings_.resize(views_.size());
+  const auto refresh = [&](std::size_t at) {
+    standings_[at] = placement::make_standing(settings_, views_[at], now);
+    is_changed_[at] = 0;
+  };
+  for (const std::size_t at : changed_) {
+    if (at < views_.size()) refresh(at);
+  }
+  changed_.clear();
+  // Until it is worked out anew, each decision does so for itself.
+  if (now - outdated_looked_for_ < kStandingsLookedAt) return;
+  outdated_looked_for_ = now;
+  for (std::size_t at = 0; at < views_.size(); ++at) {
+    if (standings_[at].good_before <= now) refresh(at);
+  }
 }
 
 placement::ReservationLedger::Id OriginBoard::reserve(const StreamKey& stream,
@@ -95,17 +120,20 @@ void OriginBoard::on_origin(const ClusterView::OriginChange& change) {
     index_.erase(found);
     // The last entry moves into the gap, so that the array stays contiguous.
     if (at + 1 != views_.size()) {
-      views_[at] = std::move(views_.back());
+      *changed(at) = std::move(views_.back());
       index_[views_[at].description->id] = at;
     }
     views_.pop_back();
+    is_changed_.pop_back();
     return;
   }
   const store::OriginRecord& record = *change.after;
   auto* view = entry(change.origin);
   if (view == nullptr) {
     index_.emplace(change.origin, views_.size());
-    view = &views_.emplace_back();
+    views_.emplace_back();
+    is_changed_.push_back(0);
+    view = changed(views_.size() - 1);
   } else if (view->incarnation == record.incarnation && *view->description == record.description) {
     view->cordoned = record.cordoned;
     if (record.dead) view->state = model::OriginState::kDead;
@@ -164,7 +192,12 @@ void OriginBoard::refresh_pending(const IncarnationId& incarnation) {
 
 placement::OriginView* OriginBoard::entry(const OriginId& origin) {
   const auto found = index_.find(origin);
-  return found == index_.end() ? nullptr : &views_[found->second];
+  return found == index_.end() ? nullptr : changed(found->second);
+}
+
+placement::OriginView* OriginBoard::changed(std::size_t at) {
+  if (std::exchange(is_changed_[at], std::uint8_t{1}) == 0) changed_.push_back(at);
+  return &views_[at];
 }
 
 placement::OriginView* OriginBoard::entry_of(const IncarnationId& incarnation) {

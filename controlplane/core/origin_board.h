@@ -3,8 +3,8 @@
 //
 // Purpose: one contiguous array of placement::OriginView, edited when a report, a change of the
 // store or a reservation concerns an origin; plus the ledger of what was placed and is not reported
-// yet. Threading: the core's thread. Lifetime: a snapshot is valid until the next call that changes
-// it.
+// yet. Beside it the standings, worked out for the entries that changed since the last decision.
+// Threading: the core's thread. Lifetime: a snapshot is valid until the next call that changes it.
 
 #include <functional>
 #include <memory>
@@ -29,11 +29,13 @@ class OriginBoard {
   void set_state(const OriginId& origin, model::OriginState state);
   void set_error_rate(const OriginId& origin, double rate);
   void report(const OriginId& origin, const IncarnationId& incarnation, const model::Load& load);
+  /// Replicas that place, this one included: with several, each decides among a sample.
+  void set_replicas(std::size_t replicas) { replicas_ = replicas; }
   /// A new incarnation starts slowly; not while settling, when everything seems new.
   std::function<bool()> slow_start = [] { return true; };
 
   // --- decisions
-  placement::Decision decide(const placement::Request& request);
+  placement::Decision decide(placement::Request request);
   /// Charges the winner of `decision`; 0 when there is none.
   placement::ReservationLedger::Id reserve(const StreamKey& stream,
                                            const placement::Decision& decision);
@@ -57,15 +59,24 @@ class OriginBoard {
   void on_placement(const ClusterView::PlacementChange& change);
   void count(const IncarnationId& incarnation, int by);
   void refresh_pending(const IncarnationId& incarnation);
+  void refresh_standings(MonotonicTime now);
+  /// To be changed: its standing is worked out anew.
   placement::OriginView* entry(const OriginId& origin);
   placement::OriginView* entry_of(const IncarnationId& incarnation);
+  placement::OriginView* changed(std::size_t at);
   void drop_in_flight(const StreamKey& stream, placement::ReservationLedger::Id reservation);
 
   Context& context_;
   ClusterView& view_;
+  const placement::Settings settings_;
   placement::Placer placer_;
   placement::ReservationLedger ledger_;
   std::vector<placement::OriginView> views_;
+  std::vector<placement::Standing> standings_;  ///< of views_, as of the last decision
+  std::vector<std::uint8_t> is_changed_;        ///< of views_: since the last decision
+  std::vector<std::size_t> changed_;            ///< those; may name entries that are gone
+  MonotonicTime outdated_looked_for_{};
+  std::size_t replicas_ = 1;
   std::unordered_map<OriginId, std::size_t> index_;
   std::unordered_map<IncarnationId, OriginId> incarnations_;
   std::unordered_map<IncarnationId, std::uint32_t> placed_;

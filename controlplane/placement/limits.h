@@ -22,8 +22,11 @@ inline constexpr std::uint32_t kStreamsForCpuCost =
     8;  ///< reported streams that make cpu/stream known
 inline constexpr std::uint32_t kDescriptorReserve = 32;  ///< left for players and log files
 
-inline constexpr std::size_t kStepsMax = 20'000;         ///< origins looked at in one decision
-inline constexpr std::size_t kRankedMax = 16;            ///< candidates handed to the store
+inline constexpr std::size_t kStepsMax = 20'000;  ///< origins looked at in one decision
+inline constexpr std::uint32_t kSampleOfSeveralReplicas = 2;
+inline constexpr std::size_t kSampleMax = 16;       ///< of `Request::sample`
+inline constexpr std::size_t kSampleStepsMax = 64;  ///< drawn for a sample; then all are looked at
+inline constexpr std::size_t kRankedMax = 16;       ///< candidates handed to the store
 inline constexpr std::size_t kRecordCandidatesMax = 32;  ///< origins listed in a decision record
 inline constexpr std::size_t kRecordRejectedMin = 8;     ///< of them kept free for rejected ones
 inline constexpr std::size_t kVerdictBytesMax = 128;

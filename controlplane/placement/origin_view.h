@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -44,14 +45,40 @@ struct OriginView {
 OriginView make_view(std::shared_ptr<const model::OriginDescription> description,
                      IncarnationId incarnation);
 
-/// Mean of placed streams over the origins that take new ones, rounded down; 0 when there is none.
-std::uint32_t average_placed(std::span<const OriginView> origins);
-
 /// From configuration.
 struct Settings {
   std::uint64_t default_stream_bits_per_second = 4'000'000;
   std::uint32_t default_origin_streams = 1'000;
 };
+
+/// What every decision needs of one origin, worked out once when something about it changes: a
+/// decision over ten thousand origins reads 80 bytes of each. Whatever depends on the request, or
+/// fades with time, is left to the decision (rules.h, judge()).
+struct Standing {
+  MonotonicTime good_before{};    ///< from then on its load is too old, or its slow start is over
+  std::uint64_t id_hash = 0;      ///< OriginView::id_hash
+  double score = 0;               ///< of streams and CPU, the larger
+  double egress = 0;              ///< bit/s reported
+  double pending_bits = 0;        ///< Pending::bits_total
+  double pending_moment = 0;      ///< Pending::bits_moment
+  double egress_capacity = 0;     ///< bit/s; 0 = no limit
+  double penalty = 0;             ///< for failed dials
+  std::uint32_t streams = 0;      ///< ranked_streams
+  std::uint32_t zone_hash = 0;    ///< 0 = it has none
+  std::uint32_t incarnation = 0;  ///< short_hash of it
+  std::uint8_t rejection = 0;  ///< Rejection of every request, egress and the request's own aside
+  std::uint8_t protocol_bits = 0;
+  bool momentary = false;  ///< the rejection
+  bool in_slow_start = false;
+};
+
+/// Good from `now` until its good_before.
+Standing make_standing(const Settings& settings, const OriginView& view, MonotonicTime now);
+/// For Standing and Question: 32 bits of a text, never 0.
+std::uint32_t short_hash(std::string_view text);
+
+/// Mean of placed streams over the origins that take new ones, rounded down; 0 when there is none.
+std::uint32_t average_placed(std::span<const OriginView> origins);
 
 struct Request {
   StreamKey stream;
@@ -60,6 +87,10 @@ struct Request {
   std::string zone;                            ///< of the caller; empty = no preference
   std::vector<IncarnationId> failed;           ///< the dial of this very publisher failed there
   std::vector<IncarnationId> penalized;        ///< the asking forwarder cannot reach them for now
+  /// 0: the best of all origins. d: the best of d eligible ones drawn by `seed`, so that replicas
+  /// that do not see each other's reservations do not all choose the same.
+  std::uint32_t sample = 0;
+  std::uint64_t seed = 0;
 };
 
 /// Everything a decision may look at. Immutable while it is made.
@@ -67,6 +98,8 @@ struct Snapshot {
   MonotonicTime now{};
   WallTime wall_now{};
   std::span<const OriginView> origins;
+  /// Of `origins`, one by one; empty = each decision works them out.
+  std::span<const Standing> standings;
 };
 
 }  // namespace weir::placement

@@ -1,10 +1,12 @@
 #include "controlplane/placement/placer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
 
+#include "common/base/contract.h"
 #include "controlplane/placement/limits.h"
 #include "controlplane/placement/rendezvous.h"
 #include "controlplane/placement/verdict.h"
@@ -22,6 +24,14 @@ std::uint64_t band(double score, double best) {
   return static_cast<std::uint64_t>(std::clamp(number, 0.0, 1e9));
 }
 
+/// Step of the generator that draws a sample (SplitMix64).
+constexpr std::uint64_t kGoldenRatio = 0x9e3779b97f4a7c15ULL;
+
+std::uint64_t id_hash(const Snapshot& snapshot, std::size_t index) {
+  return snapshot.standings.empty() ? snapshot.origins[index].id_hash
+                                    : snapshot.standings[index].id_hash;
+}
+
 }  // namespace
 
 Decision Placer::decide(const Request& request, const Snapshot& snapshot) {
@@ -31,80 +41,131 @@ Decision Placer::decide(const Request& request, const Snapshot& snapshot) {
   decision.record.stream = request.stream;
   decision.record.decide_time = snapshot.wall_now;
   decision.record.policy = "spread";
-  judge(question, snapshot, decision);
+  WEIR_ASSERT(snapshot.standings.empty() || snapshot.standings.size() == snapshot.origins.size());
+  look_at_sample(question, snapshot, decision);
+  // None of the sample takes it, or none was asked for: all are looked at.
+  if (rows_.empty()) look_at_all(question, snapshot, decision);
+  decision.record.eligible = static_cast<std::uint32_t>(rows_.size());
+  decision.may_retry = decision.may_retry && rows_.empty();
   hold_slow_starters(snapshot);
   rank(question, snapshot);
-  answer(snapshot, decision);
+  answer(question, snapshot, decision);
   return decision;
 }
 
-/// Filters and scores. At most kStepsMax origins: a larger cluster is looked at from a place that
-/// depends on the stream, so that none is left out for good.
-void Placer::judge(const Question& question, const Snapshot& snapshot, Decision& decision) {
-  rows_.clear();
+/// Filters and scores one origin. True: it passed.
+bool Placer::look_at(const Question& question, const Snapshot& snapshot, std::size_t index,
+                     Decision& decision) {
+  const OriginView& view = snapshot.origins[index];
+  Standing fresh;
+  const Standing* standing = &fresh;
+  if (!snapshot.standings.empty() && question.now < snapshot.standings[index].good_before) {
+    standing = &snapshot.standings[index];
+  } else {
+    fresh = make_standing(settings_, view, question.now);
+  }
+  const Judgement verdict = judge(question, *standing, view);
+  const auto rejection = verdict.filter.rejection;
+  if (rejection == Rejection::kNone) {
+    rows_.push_back({verdict.score, static_cast<std::uint32_t>(index), standing->streams});
+    slow_starters_ = slow_starters_ || standing->in_slow_start;
+    return true;
+  }
+  ++decision.record.rejected[static_cast<std::size_t>(rejection)];
+  decision.may_retry = decision.may_retry || verdict.filter.momentary;
+  if (rejected_.size() < kRecordCandidatesMax) {
+    rejected_.emplace_back(static_cast<std::uint32_t>(index), rejection);
+  }
+  return false;
+}
+
+/// At most kStepsMax origins: a larger cluster is looked at from a place that depends on the
+/// stream, so that none is left out for good.
+void Placer::look_at_all(const Question& question, const Snapshot& snapshot, Decision& decision) {
   rejected_.clear();
+  decision.record.rejected = {};
   const std::size_t count = snapshot.origins.size();
   const std::size_t steps = std::min(count, kStepsMax);
   std::size_t index = steps < count ? rendezvous_hash(question.request.stream.str()) % count : 0;
   decision.may_retry = count == 0;  // a control plane that has just begun: agents are on their way
   for (std::size_t step = 0; step < steps; ++step, index = (index + 1 == count ? 0 : index + 1)) {
-    const OriginView& view = snapshot.origins[index];
-    const FilterResult verdict = filter(question, view);
-    if (verdict.rejection != Rejection::kNone) {
-      ++decision.record.rejected[static_cast<std::size_t>(verdict.rejection)];
-      decision.may_retry = decision.may_retry || verdict.momentary;
-      if (rejected_.size() < kRecordCandidatesMax) {
-        rejected_.emplace_back(static_cast<std::uint32_t>(index), verdict.rejection);
-      }
-      continue;
-    }
-    rows_.push_back(Row{.index = static_cast<std::uint32_t>(index),
-                        .score = score(question, view),
-                        .streams = ranked_streams(view, question.now)});
+    look_at(question, snapshot, index, decision);
   }
   decision.record.considered = static_cast<std::uint32_t>(steps);
-  decision.record.eligible = static_cast<std::uint32_t>(rows_.size());
-  decision.may_retry = decision.may_retry && rows_.empty();
+}
+
+/// Draws origins until so many have passed, each at most once.
+void Placer::look_at_sample(const Question& question, const Snapshot& snapshot,
+                            Decision& decision) {
+  rows_.clear();
+  rejected_.clear();
+  slow_starters_ = false;
+  const std::size_t count = snapshot.origins.size();
+  const std::size_t wanted = std::min<std::size_t>(question.request.sample, kSampleMax);
+  if (wanted == 0 || count <= wanted) return;
+  std::array<std::uint32_t, kSampleStepsMax> drawn;
+  std::uint64_t state = question.request.seed ^ rendezvous_hash(question.request.stream.str());
+  std::size_t steps = 0;
+  for (std::size_t draw = 0; draw < drawn.size() && rows_.size() < wanted; ++draw) {
+    state += kGoldenRatio;
+    const auto index = static_cast<std::uint32_t>(fmix64(state) % count);
+    if (std::find(drawn.begin(), drawn.begin() + steps, index) != drawn.begin() + steps) continue;
+    drawn[steps++] = index;
+    look_at(question, snapshot, index, decision);
+  }
+  decision.record.considered = static_cast<std::uint32_t>(steps);
 }
 
 /// An origin in slow start scores no better than the mean of the others: one that looks empty
 /// because it has hardly been measured must not draw every new stream. Its streams have the same
 /// head start (ranked_streams), so within a tie it takes its share and no more.
 void Placer::hold_slow_starters(const Snapshot& snapshot) {
+  if (!slow_starters_) return;
   double sum = 0;
   std::size_t settled = 0;
   for (const Row& row : rows_) {
     if (in_slow_start(snapshot.origins[row.index], snapshot.now)) continue;
-    sum += row.score.score;
+    sum += row.score;
     ++settled;
   }
   if (settled == 0 || settled == rows_.size()) return;
   const double mean = sum / static_cast<double>(settled);
   for (Row& row : rows_) {
     if (!in_slow_start(snapshot.origins[row.index], snapshot.now)) continue;
-    row.score.score = std::max(row.score.score, mean);
+    row.score = std::max(row.score, mean);
   }
 }
 
-/// Brings the best kRecordCandidatesMax rows to the front, in order.
+/// Finds the best kRecordCandidatesMax rows, in order.
 void Placer::rank(const Question& question, const Snapshot& snapshot) {
+  best_.clear();
   double best = std::numeric_limits<double>::infinity();
-  for (const Row& row : rows_) best = std::min(best, row.score.score);
+  for (const Row& row : rows_) best = std::min(best, row.score);
   const std::uint64_t stream = rendezvous_hash(question.request.stream.str());
-  for (Row& row : rows_) {
-    row.order = band(row.score.score, best) << 32 | row.streams;
-    row.weight = rendezvous_weight(stream, snapshot.origins[row.index].id_hash);
-  }
-  const auto better = [&](const Row& a, const Row& b) {
+  const auto better = [&](const Ranked& a, const Ranked& b) {
     if (a.order != b.order) return a.order < b.order;
     if (a.weight != b.weight) return a.weight > b.weight;
     return snapshot.origins[a.index].description->id < snapshot.origins[b.index].description->id;
   };
-  const auto kept = static_cast<std::ptrdiff_t>(std::min(rows_.size(), kRecordCandidatesMax));
-  std::partial_sort(rows_.begin(), rows_.begin() + kept, rows_.end(), better);
+  // A heap with the worst of the best on top; most rows are worse than that at a glance.
+  for (const Row& row : rows_) {
+    const Ranked* worst = best_.size() == kRecordCandidatesMax ? &best_.front() : nullptr;
+    const std::uint64_t order = band(row.score, best) << 32 | row.streams;
+    if (worst != nullptr && order > worst->order) continue;
+    const Ranked ranked{order, rendezvous_weight(stream, id_hash(snapshot, row.index)), row.index,
+                        row.score};
+    if (worst != nullptr) {
+      if (!better(ranked, *worst)) continue;
+      std::pop_heap(best_.begin(), best_.end(), better);
+      best_.pop_back();
+    }
+    best_.push_back(ranked);
+    std::push_heap(best_.begin(), best_.end(), better);
+  }
+  std::sort_heap(best_.begin(), best_.end(), better);
 }
 
-void Placer::answer(const Snapshot& snapshot, Decision& decision) const {
+void Placer::answer(const Question& question, const Snapshot& snapshot, Decision& decision) const {
   DecisionRecord& record = decision.record;
   const auto candidate = [&](std::uint32_t index) {
     const OriginView& view = snapshot.origins[index];
@@ -116,14 +177,16 @@ void Placer::answer(const Snapshot& snapshot, Decision& decision) const {
   };
 
   const std::size_t room = kRecordCandidatesMax - std::min(rejected_.size(), kRecordRejectedMin);
-  const std::size_t passed = std::min(rows_.size(), room);
+  const std::size_t passed = std::min(best_.size(), room);
   const std::size_t rejected = std::min(rejected_.size(), kRecordCandidatesMax - passed);
   record.candidates.reserve(passed + rejected);
   for (std::size_t i = 0; i < passed; ++i) {
-    Candidate& added = record.candidates.emplace_back(candidate(rows_[i].index));
-    added.score = rows_[i].score.score;
-    added.predicted_utilization = rows_[i].score.predicted_utilization;
-    added.bottleneck = rows_[i].score.bottleneck;
+    const std::uint32_t index = best_[i].index;
+    Candidate& added = record.candidates.emplace_back(candidate(index));
+    const Score score = placement::score(question, snapshot.origins[index]);
+    added.score = best_[i].score;
+    added.predicted_utilization = score.predicted_utilization;
+    added.bottleneck = score.bottleneck;
   }
   for (std::size_t i = 0; i < rejected; ++i) {
     record.candidates.emplace_back(candidate(rejected_[i].first)).rejected_by = rejected_[i].second;

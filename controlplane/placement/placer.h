@@ -21,26 +21,36 @@ class Placer {
  public:
   explicit Placer(Settings settings) : settings_(settings) {}
 
-  /// Policy `spread`: the best of all.
+  /// Policy `spread`: the best of all, or of a sample.
   Decision decide(const Request& request, const Snapshot& snapshot);
 
  private:
   /// An origin that passed the filters.
   struct Row {
+    double score = 0;
     std::uint32_t index = 0;  ///< in the snapshot
-    Score score;
-    std::uint32_t streams = 0;  ///< ranked_streams
-    std::uint64_t order = 0;    ///< bucket of the score, then streams
-    std::uint64_t weight = 0;   ///< rendezvous
+    std::uint32_t streams = 0;
+  };
+  /// One of the best.
+  struct Ranked {
+    std::uint64_t order = 0;   ///< bucket of the score, then streams
+    std::uint64_t weight = 0;  ///< rendezvous
+    std::uint32_t index = 0;
+    double score = 0;
   };
 
-  void judge(const Question& question, const Snapshot& snapshot, Decision& decision);
+  void look_at_all(const Question& question, const Snapshot& snapshot, Decision& decision);
+  void look_at_sample(const Question& question, const Snapshot& snapshot, Decision& decision);
+  bool look_at(const Question& question, const Snapshot& snapshot, std::size_t index,
+               Decision& decision);
   void hold_slow_starters(const Snapshot& snapshot);
   void rank(const Question& question, const Snapshot& snapshot);
-  void answer(const Snapshot& snapshot, Decision& decision) const;
+  void answer(const Question& question, const Snapshot& snapshot, Decision& decision) const;
 
   Settings settings_;
   std::vector<Row> rows_;
+  bool slow_starters_ = false;  ///< among the rows
+  std::vector<Ranked> best_;    ///< at most kRecordCandidatesMax, in order
   /// The first rejected ones, for the record.
   std::vector<std::pair<std::uint32_t, Rejection>> rejected_;
 };

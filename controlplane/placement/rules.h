@@ -1,9 +1,11 @@
 #pragma once
-// The filters and the score of one origin: what Placer applies to each entry of a snapshot.
+// The filters and the score of one origin: what Placer applies to each entry of a snapshot, and
+// Standing, the same worked out beforehand.
 // Threading: pure functions. Lifetime: a Question refers to the request it was made from.
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "controlplane/placement/decision.h"
@@ -20,7 +22,9 @@ struct Question {
   std::uint32_t protocol_bit;
   double bits_per_second;  ///< declared or default
   std::uint32_t default_origin_streams;
-  std::vector<std::string_view> penalized;  ///< sorted
+  std::uint32_t zone_hash;  ///< of the caller; 0 = no preference
+  /// short_hash of the incarnations that this request is not to get, sorted.
+  std::vector<std::pair<std::uint32_t, Rejection>> banned;
 };
 
 struct FilterResult {
@@ -39,6 +43,14 @@ struct Score {
 
 /// For an origin that passed the filters.
 Score score(const Question& question, const OriginView& view);
+
+/// Filters and score of an origin by its standing; `view` is looked at only where that does not
+/// say enough. Exactly what filter() and score() say.
+struct Judgement {
+  FilterResult filter;
+  double score = 0;  ///< where it passed
+};
+Judgement judge(const Question& question, const Standing& standing, const OriginView& view);
 
 /// True while the origin counts as no emptier than the average one.
 inline bool in_slow_start(const OriginView& view, MonotonicTime now) {

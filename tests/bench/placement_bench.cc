@@ -42,21 +42,37 @@ std::vector<OriginView> cluster(std::int64_t size, bool loaded) {
   return views;
 }
 
-void decide(benchmark::State& state, bool loaded) {
+/// `sample`: as several replicas decide; 0 = the best of all.
+void decide(benchmark::State& state, bool loaded, std::uint32_t sample) {
   const auto views = cluster(state.range(0), loaded);
+  std::vector<Standing> standings;
+  for (const auto& view : views) standings.push_back(make_standing({}, view, kNow));
   Placer placer{Settings{}};
   std::vector<Request> requests(64);
   for (std::size_t i = 0; i < requests.size(); ++i) {
     requests[i].stream = parse_stream_key("live/stream" + std::to_string(i)).value();
+    requests[i].sample = sample;
+    requests[i].seed = i;
   }
   std::size_t next = 0;
   for (auto _ : state) {
     benchmark::DoNotOptimize(
-        placer.decide(requests[next++ % requests.size()], Snapshot{.now = kNow, .origins = views}));
+        placer.decide(requests[next++ % requests.size()],
+                      Snapshot{.now = kNow, .origins = views, .standings = standings}));
   }
 }
-BENCHMARK_CAPTURE(decide, idle, false)->Arg(4)->Arg(100)->Arg(1'000)->Arg(10'000);
-BENCHMARK_CAPTURE(decide, loaded, true)->Arg(4)->Arg(100)->Arg(1'000)->Arg(10'000);
+BENCHMARK_CAPTURE(decide, idle, false, 0)->Arg(4)->Arg(100)->Arg(1'000)->Arg(10'000);
+BENCHMARK_CAPTURE(decide, loaded, true, 0)->Arg(4)->Arg(100)->Arg(1'000)->Arg(10'000);
+BENCHMARK_CAPTURE(decide, loaded_of_two, true, 2)->Arg(100)->Arg(10'000);
+
+void standing(benchmark::State& state) {
+  const auto views = cluster(1'000, true);
+  std::size_t next = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(make_standing({}, views[next++ % views.size()], kNow));
+  }
+}
+BENCHMARK(standing);
 
 void reserve(benchmark::State& state) {
   ReservationLedger ledger;
