@@ -4,8 +4,8 @@
 //
 // Purpose: makes the parts, connects them, runs their timers. Why there is a core at all, and why
 // on one thread: docs/adr/0006-core-single-thread.md. Threading: every call on the executor's one
-// thread; callers elsewhere post(). Completions run on that thread too. Lifetime: destroyed after
-// its executor has stopped running work, before store and executor.
+// thread, known_route() aside; callers elsewhere post(). Completions run on that thread too.
+// Lifetime: destroyed after its executor has stopped running work, before store and executor.
 
 #include <cstdint>
 #include <memory>
@@ -51,6 +51,9 @@ class ClusterCore final : private ForwarderListener {
   ReplicaHeartbeat heartbeat() const { return generation_.heartbeat(); }
   /// Why requests cannot be answered yet; empty = they can.
   std::vector<std::string> not_ready() const;
+
+  /// From any thread: the route of a stream that is known here. Nothing: ask placements().
+  std::optional<Route> known_route(const StreamKey& stream, model::Protocol protocol) const;
 
   Placements& placements() { return placements_; }
   Forwarders& forwarders() { return forwarders_; }

@@ -83,14 +83,41 @@ const store::OriginRecord* ClusterView::origin_of(const IncarnationId& incarnati
   return found == incarnations_.end() ? nullptr : origin(found->second);
 }
 
+std::optional<ClusterView::KnownRoute> ClusterView::known_route(const StreamKey& stream) const {
+  const std::lock_guard lock(known_mutex_);
+  auto placement = placements_.get(stream);
+  if (!placement) return std::nullopt;
+  const auto description = descriptions_.find(placement->origin);
+  if (description == descriptions_.end()) return std::nullopt;
+  return KnownRoute{std::move(*placement), description->second};
+}
+
+void ClusterView::describe(const OriginId& id, const model::OriginDescription* description) {
+  const auto found = descriptions_.find(id);
+  const bool is_known = found != descriptions_.end();
+  if (description != nullptr && is_known && *found->second == *description) return;
+  if (description == nullptr && !is_known) return;
+  std::shared_ptr<const model::OriginDescription> made;
+  if (description != nullptr) made = std::make_shared<model::OriginDescription>(*description);
+  const std::lock_guard lock(known_mutex_);
+  if (made) {
+    descriptions_.insert_or_assign(id, std::move(made));
+  } else {
+    descriptions_.erase(found);
+  }
+}
+
 void ClusterView::set_placement(const StreamKey& stream, std::optional<model::Placement> placement,
                                 Revision revision) {
   PlacementChange change{stream, placements_.get(stream), std::move(placement), revision};
   if (!change.before && !change.after) return;
-  if (change.after) {
-    placements_.put(*change.after);
-  } else {
-    placements_.erase(stream);
+  {
+    const std::lock_guard lock(known_mutex_);
+    if (change.after) {
+      placements_.put(*change.after);
+    } else {
+      placements_.erase(stream);
+    }
   }
   if (change.before && change.after && change.before->revision == change.after->revision) return;
   for (const auto& listener : on_placement_) listener(change);
@@ -105,6 +132,7 @@ void ClusterView::set_origin(const OriginId& id, std::optional<store::OriginReco
     origins_.erase(found);
   }
   if (!change.before && !change.after) return;
+  describe(id, record ? &record->description : nullptr);
   if (record) {
     if (!record->incarnation.empty()) incarnations_.emplace(record->incarnation, id);
     origins_.emplace(id, std::move(*record));

@@ -3,12 +3,15 @@
 //
 // Purpose: everything that only reads is answered from here; who changes something still runs a
 // verb. Listeners are told each change once, after the view shows it. Placements are kept packed
-// (placement_book.h) and given by value. Threading: the core's thread.
-// Lifetime: listeners are registered once, before the first change.
+// (placement_book.h) and given by value. Threading: the core's thread, except known_route(), which
+// any thread may call: players of known streams need nothing decided (ADR 6). Lifetime: listeners
+// are registered once, before the first change.
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -73,6 +76,14 @@ class ClusterView {
   const store::OriginRecord* origin_of(const IncarnationId& incarnation) const;
   const std::map<OriginId, store::OriginRecord>& origins() const { return origins_; }
 
+  /// What a player of a placed stream needs, from any thread; nothing when the stream, or its
+  /// origin, is not known here.
+  struct KnownRoute {
+    model::Placement placement;
+    std::shared_ptr<const model::OriginDescription> origin;
+  };
+  std::optional<KnownRoute> known_route(const StreamKey& stream) const;
+
   /// The highest revision and epoch seen: they go with every verb.
   store::Caller caller() const { return {revision_, highest_epoch_}; }
   /// An epoch that somebody told of; nonsense is ignored.
@@ -83,10 +94,15 @@ class ClusterView {
   void set_placement(const StreamKey& stream, std::optional<model::Placement> placement,
                      Revision revision);
   void set_origin(const OriginId& id, std::optional<store::OriginRecord> record);
+  void describe(const OriginId& id, const model::OriginDescription* description);
 
   Revision revision_;
   Epoch highest_epoch_;
+  /// Held while the two are changed, and by other threads while they read; a placement is copied
+  /// under it, nothing else.
+  mutable std::mutex known_mutex_;
   PlacementBook placements_;
+  std::unordered_map<OriginId, std::shared_ptr<const model::OriginDescription>> descriptions_;
   std::map<OriginId, store::OriginRecord> origins_;
   std::unordered_map<IncarnationId, OriginId> incarnations_;
   std::vector<OnPlacement> on_placement_;

@@ -157,7 +157,7 @@ void Placements::bound(const std::shared_ptr<Call>& call, store::AcquireResult r
   if (result.new_origin) {
     board_.keep(placement.stream, call->reservation, call->decision, placement.incarnation);
     call->reservation = 0;
-    placement::DecisionRecord record = call->decision.record;
+    placement::DecisionRecord record = std::move(call->decision.record);
     record.epoch = placement.epoch;
     record.winner = placement.origin;
     ring_.add(std::move(record));
@@ -211,13 +211,20 @@ void Placements::answer_call(const std::shared_ptr<Call>& call, Answer<Acquired>
   // Nothing was bound to the reserved origin, or it was kept and the number is 0.
   board_.undo(call->query.stream, call->reservation);
   const auto* error = std::get_if<CoreError>(&answer);
-  context_.metrics
-      .counter("weir_controlplane_acquires_total", "Answers to AcquirePlacement, by result",
-               {{"result", error == nullptr ? "OK" : std::string(to_string(error->reason))}})
-      .add();
+  answered_with(error == nullptr ? std::nullopt : std::optional(error->reason)).add();
   latency_.observe(std::chrono::duration<double>(context_.clock.now() - call->begun).count());
   window_.finish(call->window_id, answer);
   call->respond(std::move(answer));
+}
+
+metrics::Counter& Placements::answered_with(std::optional<Reason> reason) {
+  auto& counter = answers_[reason];
+  if (counter == nullptr) {
+    counter = &context_.metrics.counter(
+        "weir_controlplane_acquires_total", "Answers to AcquirePlacement, by result",
+        {{"result", reason ? std::string(to_string(*reason)) : "OK"}});
+  }
+  return *counter;
 }
 
 CoreError Placements::no_origin(const placement::Decision& decision) const {

@@ -5,6 +5,7 @@
 // Threading: the core's thread. Lifetime: requests under way are dropped with the core.
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -76,6 +77,7 @@ class Placements {
               bool after_takeover, bool players_wait = false);
   void fail(const std::shared_ptr<Call>& call, CoreError error);
   void answer_call(const std::shared_ptr<Call>& call, Answer<Acquired> answer);
+  metrics::Counter& answered_with(std::optional<Reason> reason);
   CoreError no_origin(const placement::Decision& decision) const;
   CoreError from_store(store::StoreError error);
 
@@ -90,6 +92,8 @@ class Placements {
   placement::DecisionRing ring_;
   RequestWindow<Acquired> window_;
   metrics::Histogram& latency_;
+  /// By reason, nullopt = OK: looked up by its labels once, not with each answer.
+  std::map<std::optional<Reason>, metrics::Counter*> answers_;
 };
 
 }  // namespace weir::core

@@ -44,8 +44,14 @@ class PlacementService final : public pb::PlacementService::CallbackService {
     auto stream = parse_stream_key(request->stream());
     if (!stream) return finished(context, invalid_field("stream: " + stream.error().message));
     auto* reactor = context->DefaultReactor();
-    executor_.post([this, reactor, response, stream = std::move(*stream),
-                    protocol = read(request->protocol())] {
+    const auto protocol = read(request->protocol());
+    // Most are known, and nothing is decided about them: no need to wake the core (ADR 6).
+    if (const auto route = core_.known_route(*stream, protocol)) {
+      write(*route, response->mutable_route());
+      reactor->Finish(grpc::Status::OK);
+      return reactor;
+    }
+    executor_.post([this, reactor, response, stream = std::move(*stream), protocol] {
       core_.placements().route(
           stream, protocol, [reactor, response](const core::Answer<core::Route>& answer) {
             finish(reactor, answer,
