@@ -1,4 +1,5 @@
-"""A whole Weir on loopback: control plane, forwarders, one agent, nginx-rtmp origins."""
+"""A whole Weir on loopback: control plane (one replica, or several over Redis), forwarders, one agent, nginx-rtmp
+origins."""
 import json
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from harness.nginx import NginxOrigin
 from harness.processes import BIN, Process, free_port, wait_for
+from harness.replicas import Replicas
 
 
 class Cluster:
@@ -15,12 +17,15 @@ class Cluster:
 
     def __init__(self, origins=2, forwarders=1, controlplane_args=(), forwarder_args=(),
                  nginx_extra='', with_agent=True, nginx_proxy_protocol=False,
-                 forwarder_args_of=None, agent_args=()):
+                 forwarder_args_of=None, agent_args=(), replicas=1, store=None):
+        """`store`: makes the Redis for several replicas, given a directory: RedisServer or SentinelRedis."""
         self.dir = Path(tempfile.mkdtemp(prefix='weir-e2e-'))
+        self.redis = store(self.dir) if store else None
+        self.replicas = Replicas(self.dir, replicas, self.redis.url, controlplane_args) if store else None
         self.controlplane_args, self.forwarder_args = list(controlplane_args), list(forwarder_args)
         self.agent_args = list(agent_args)
         self.forwarder_args_of = forwarder_args_of or {}  # by index, besides those of all
-        self.grpc = f'127.0.0.1:{free_port()}'
+        self.grpc = ','.join(self.replicas.endpoints) if store else f'127.0.0.1:{free_port()}'
         self.cp_admin = f'127.0.0.1:{free_port()}'
         self.agent_admin = f'127.0.0.1:{free_port()}'
         self.controlplane = self.agent = None
@@ -33,7 +38,11 @@ class Cluster:
 
     def __enter__(self):
         try:
-            self.start_controlplane()
+            if self.replicas:
+                self.redis.start()
+                self.replicas.start()
+            else:
+                self.start_controlplane()
             for index in range(len(self.forwarder_ports)):
                 self.start_forwarder(index)
             if self.with_agent:
@@ -50,6 +59,9 @@ class Cluster:
         for process in [*self.extra, *self.forwarders, self.agent, self.controlplane]:
             if process is not None:
                 process.stop()
+        if self.replicas:
+            self.replicas.stop()
+            self.redis.stop()
         for origin in self.origins:
             origin.stop()
         reports = [log.name for log in sorted(self.dir.glob('*.log'))

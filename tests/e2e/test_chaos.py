@@ -1,0 +1,23 @@
+"""A short run of the seeded faults (tests/chaos); soaks are `tests/chaos/run.py --minutes N`."""
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'chaos'))
+
+import run  # noqa: E402
+
+LOAD = {**run.SMALL, 'streams': 600, 'origins': 10, 'agents': 2, 'clients': 12, 'rate': 150}
+
+
+class Chaos(unittest.TestCase):
+    def seed(self, scenario, seed, seconds):
+        lines = []
+        verdict = run.run_once(scenario, seed, seconds, LOAD, say=lines.append)
+        print(f'    {run.describe(verdict)}', end='')
+        self.assertTrue(verdict.good, '\n'.join(
+            lines + verdict.problems + verdict.violations[:20]
+            + [f'again: tests/chaos/run.py --scenario {scenario} --seed {seed} --seconds {seconds}']))
+
+    def test_the_control_plane_falls_and_nothing_splits(self):
+        self.seed('memory', 1, 8)
