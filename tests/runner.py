@@ -18,10 +18,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 GTEST_SUITES = ['unit_common', 'unit_controlplane', 'unit_dataplane', 'unit_agent', 'unit_support',
-                'conformance', 'sim', 'integration']
+                'conformance', 'sim', 'integration', 'redis']
 # Thread sanitizer: Debian's gRPC is not instrumented, so only suites without it are judged.
 TSAN_SUITES = ['unit_common', 'unit_controlplane', 'unit_dataplane', 'unit_agent', 'unit_support',
-               'conformance', 'integration']
+               'conformance', 'integration', 'redis']
 SUITES = GTEST_SUITES + ['tidy', 'proto_lint', 'fuzz', 'e2e']
 # Under a sanitizer or for coverage: what executes the build at hand.
 BUILD_SUITES = GTEST_SUITES + ['e2e']

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -55,6 +56,7 @@ struct Connection::State : std::enable_shared_from_this<Connection::State> {
   void flush();
   void look(Duration after);
   void judge();
+  std::string_view to_what() const;
   void broken(std::string_view while_doing, const error_code& error);
   void fail(const std::string& why);
   void close();
@@ -70,6 +72,7 @@ struct Connection::State : std::enable_shared_from_this<Connection::State> {
   boost::asio::steady_timer timer;
   MonotonicTime expected_look{};
   MonotonicTime opened_at{};
+  enum class Step : std::uint8_t { kResolve, kConnect, kTls, kUp } step = Step::kResolve;
   bool established = false;
   bool answered = false;
   MonotonicTime last_received{};
@@ -104,6 +107,7 @@ void Connection::State::open(const HostPort& address) {
 }
 
 void Connection::State::connect(std::vector<tcp::endpoint> endpoints) {
+  step = Step::kConnect;
   // The vector must outlive the operation; the handler holds it.
   const auto kept = std::make_shared<std::vector<tcp::endpoint>>(std::move(endpoints));
   boost::asio::async_connect(socket, kept->begin(), kept->end(),
@@ -118,6 +122,7 @@ void Connection::State::connected() {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   if (!tls) return ready();
+  step = Step::kTls;
   const std::string& name = server_name.empty() ? host : server_name;
   if (!expect_peer(*tls, name))
     return fail(fmt::format("TLS: no certificate can name '{}': set redis.server_name", name));
@@ -130,6 +135,7 @@ void Connection::State::connected() {
 }
 
 void Connection::State::ready() {
+  step = Step::kUp;
   last_received = clock.now();
   read();
   handler->on_open();
@@ -203,7 +209,10 @@ void Connection::State::judge() {
   if (!established) {
     const MonotonicTime due = opened_at + times.connect_deadline;
     if (now < due) return look(due - now);
-    return fail(fmt::format("no answer within {} ms", in_ms(times.connect_deadline)));
+    return fail(
+        fmt::format("no answer {} within {} ms{}", to_what(), in_ms(times.connect_deadline),
+                    // A plain Redis takes a handshake for a line without its end.
+                    step == Step::kTls ? ": does this port speak TLS? (redis:// if not)" : ""));
   }
   if (owed_since && now - *owed_since >= times.silence_max)
     return fail(fmt::format("silent for {} ms", in_ms(now - *owed_since)));
@@ -217,9 +226,25 @@ void Connection::State::judge() {
   look(std::max<Duration>(due - now, std::chrono::milliseconds(1)));
 }
 
+std::string_view Connection::State::to_what() const {
+  switch (step) {
+    case Step::kResolve:
+      return "from the name servers";
+    case Step::kConnect:
+      return "to the dial";
+    case Step::kTls:
+      return "to the TLS handshake";
+    case Step::kUp:
+      break;
+  }
+  return "to the log-in";
+}
+
 void Connection::State::broken(std::string_view while_doing, const error_code& error) {
   if (tls && is_tls_error(error)) return fail(tls_failure(*tls, error));
-  if (!answered && error == boost::asio::error::eof)
+  const bool ended =
+      error == boost::asio::error::eof || error == boost::asio::error::connection_reset;
+  if (step == Step::kUp && !answered && ended)
     return fail(tls ? "closed by the peer before it said anything"
                     : "closed by the peer before it said anything: does this port want TLS? "
                       "(rediss://)");

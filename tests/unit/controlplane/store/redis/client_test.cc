@@ -2,7 +2,7 @@
 #include "controlplane/store/redis/client.h"
 
 #include "controlplane/store/redis/limits.h"
-#include "tests/unit/controlplane/store/redis/client_harness.h"
+#include "tests/support/redis/client_harness.h"
 
 namespace weir::store::redis {
 namespace {
@@ -289,7 +289,7 @@ TEST_F(ClientTest, GivesUpALogInThatIsNotAnswered) {
   answer("EVAL", "");
   start(server_);
   ASSERT_TRUE(until([&] {
-    return client_->trouble().find("no answer within 50 ms") != std::string::npos;
+    return client_->trouble().find("no answer to the log-in within 50 ms") != std::string::npos;
   })) << client_->trouble();
   answer("EVAL", ":1\r\n");
   ASSERT_TRUE(until_connected());
