@@ -80,6 +80,16 @@ TEST_F(MemoryStateStoreTest, DeliversNoChangeAfterItIsGone) {
   EXPECT_EQ(changes, 0);
 }
 
+TEST_F(MemoryStateStoreTest, AnAnswerComesNotBeforeWhatItAnswersIsInTheFeed) {
+  MemoryStateStore store(executor_, clock_);
+  int changes = 0;
+  int changes_at_answer = 0;
+  store.subscribe([](Reply<Snapshot>) {}, [&](const Change&) { ++changes; });
+  store.raise_generation(0, 0, {}, [&](Reply<GenerationState>) { changes_at_answer = changes; });
+  executor_.run_ready();
+  EXPECT_EQ(changes_at_answer, 1);
+}
+
 TEST_F(MemoryStateStoreTest, RefusesAClaimRatherThanForgetAnEpochWhenItsTableOfLastEpochsIsFull) {
   MemoryStateStore store(executor_, clock_, /*last_epochs_max=*/2);
   start(store);

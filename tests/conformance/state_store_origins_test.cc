@@ -189,11 +189,10 @@ TEST_P(StateStoreOrigins, AForeignIncarnationIsNotTakenForOnesOwn) {
 TEST_P(StateStoreOrigins, ACordonStaysWithTheOriginThroughItsRestarts) {
   origin("o1");
   cordon("o1");
-  const OriginUpserted restarted = upsert("o1", "p2");
-  EXPECT_TRUE(restarted.record.cordoned);
-  EXPECT_EQ(restarted.record.cordon_reason, "maintenance");
+  const Candidate restarted{OriginId("o1"), upsert("o1", "p2").record.incarnation};
+  EXPECT_EQ(acquire(session("s1"), {restarted}).outcome, Outcome::kNoCandidate);
   cordon("o1", false);
-  EXPECT_FALSE(upsert("o1", "p2").record.cordoned);
+  EXPECT_EQ(acquire(session("s1"), {restarted}).outcome, Outcome::kBound);
 }
 
 TEST_P(StateStoreOrigins, ACordonOfAnUnknownOriginSaysSo) {

@@ -1,0 +1,11 @@
+-- keys: renewals
+-- Since when the holder's forwarder is certainly gone; nil: it is not, or nobody can tell.
+local function gone_since(holder)
+  local forwarder = match(holder, '^s|([^|]*)|')
+  if not forwarder or settling > 0 or now < meaningful then return nil end
+  local expires = call('ZSCORE', renewals, forwarder)
+  if not expires then return math.max(meaningful, now - $renewal_remembered) end
+  expires = number(expires)
+  if expires > now then return nil end
+  return math.max(meaningful, expires)
+end
