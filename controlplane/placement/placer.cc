@@ -20,17 +20,13 @@ constexpr double kRounding = 1e-9;
 /// Number of the tie band that a score falls into, counted from the best one. Unlike "within 0.02
 /// of each other" this is transitive: ties are equivalence classes, and the order is a total one.
 std::uint64_t band(double score, double best) {
+  if (score - best <= kTieBand) return 0;
   const double number = std::floor((score - best - kRounding) / kTieBand);
   return static_cast<std::uint64_t>(std::clamp(number, 0.0, 1e9));
 }
 
 /// Step of the generator that draws a sample (SplitMix64).
 constexpr std::uint64_t kGoldenRatio = 0x9e3779b97f4a7c15ULL;
-
-std::uint64_t id_hash(const Snapshot& snapshot, std::size_t index) {
-  return snapshot.standings.empty() ? snapshot.origins[index].id_hash
-                                    : snapshot.standings[index].id_hash;
-}
 
 }  // namespace
 
@@ -57,24 +53,20 @@ Decision Placer::decide(const Request& request, const Snapshot& snapshot) {
 bool Placer::look_at(const Question& question, const Snapshot& snapshot, std::size_t index,
                      Decision& decision) {
   const OriginView& view = snapshot.origins[index];
-  Standing fresh;
-  const Standing* standing = &fresh;
-  if (!snapshot.standings.empty() && question.now < snapshot.standings[index].good_before) {
-    standing = &snapshot.standings[index];
-  } else {
-    fresh = make_standing(settings_, view, question.now);
-  }
-  const Judgement verdict = judge(question, *standing, view);
-  const auto rejection = verdict.filter.rejection;
-  if (rejection == Rejection::kNone) {
-    rows_.push_back({verdict.score, static_cast<std::uint32_t>(index), standing->streams});
-    slow_starters_ = slow_starters_ || standing->in_slow_start;
+  const bool is_good =
+      !snapshot.standings.empty() && question.now < snapshot.standings[index].good_before;
+  if (!is_good) fresh_ = make_standing(settings_, view, question.now);
+  const Standing& standing = is_good ? snapshot.standings[index] : fresh_;
+  const auto [rejected, score] = judge(question, standing, view);
+  if (rejected.rejection == Rejection::kNone) {
+    rows_.push_back({score, standing.id_hash, static_cast<std::uint32_t>(index), standing.streams});
+    slow_starters_ = slow_starters_ || standing.in_slow_start;
     return true;
   }
-  ++decision.record.rejected[static_cast<std::size_t>(rejection)];
-  decision.may_retry = decision.may_retry || verdict.filter.momentary;
+  ++decision.record.rejected[static_cast<std::size_t>(rejected.rejection)];
+  decision.may_retry = decision.may_retry || rejected.momentary;
   if (rejected_.size() < kRecordCandidatesMax) {
-    rejected_.emplace_back(static_cast<std::uint32_t>(index), rejection);
+    rejected_.emplace_back(static_cast<std::uint32_t>(index), rejected.rejection);
   }
   return false;
 }
@@ -148,19 +140,25 @@ void Placer::rank(const Question& question, const Snapshot& snapshot) {
     return snapshot.origins[a.index].description->id < snapshot.origins[b.index].description->id;
   };
   // A heap with the worst of the best on top; most rows are worse than that at a glance.
+  double worse_above = std::numeric_limits<double>::infinity();
   for (const Row& row : rows_) {
-    const Ranked* worst = best_.size() == kRecordCandidatesMax ? &best_.front() : nullptr;
+    if (row.score > worse_above) continue;
     const std::uint64_t order = band(row.score, best) << 32 | row.streams;
-    if (worst != nullptr && order > worst->order) continue;
-    const Ranked ranked{order, rendezvous_weight(stream, id_hash(snapshot, row.index)), row.index,
-                        row.score};
-    if (worst != nullptr) {
-      if (!better(ranked, *worst)) continue;
+    const bool is_full = best_.size() == kRecordCandidatesMax;
+    if (is_full && order > best_.front().order) continue;
+    const Ranked ranked{order, rendezvous_weight(stream, row.id_hash), row.index, row.score};
+    if (is_full) {
+      if (!better(ranked, best_.front())) continue;
       std::pop_heap(best_.begin(), best_.end(), better);
       best_.pop_back();
     }
     best_.push_back(ranked);
     std::push_heap(best_.begin(), best_.end(), better);
+    if (best_.size() == kRecordCandidatesMax) {
+      // The end of the worst one's band, on the safe side of rounding.
+      const auto bands = static_cast<double>((best_.front().order >> 32) + 1);
+      worse_above = best + bands * kTieBand + 10 * kRounding;
+    }
   }
   std::sort_heap(best_.begin(), best_.end(), better);
 }

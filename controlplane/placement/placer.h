@@ -28,6 +28,7 @@ class Placer {
   /// An origin that passed the filters.
   struct Row {
     double score = 0;
+    std::uint64_t id_hash = 0;
     std::uint32_t index = 0;  ///< in the snapshot
     std::uint32_t streams = 0;
   };
@@ -48,6 +49,7 @@ class Placer {
   void answer(const Question& question, const Snapshot& snapshot, Decision& decision) const;
 
   Settings settings_;
+  Standing fresh_;  ///< of the origin that is looked at
   std::vector<Row> rows_;
   bool slow_starters_ = false;  ///< among the rows
   std::vector<Ranked> best_;    ///< at most kRecordCandidatesMax, in order
