@@ -73,13 +73,6 @@ void ClusterCore::stop(std::string_view reason) {
   static_origins_.save();
 }
 
-std::optional<Route> ClusterCore::known_route(const StreamKey& stream,
-                                              model::Protocol protocol) const {
-  auto known = view_.known_route(stream);
-  if (!known) return std::nullopt;
-  return make_route(std::move(known->placement), *known->origin, protocol);
-}
-
 std::vector<std::string> ClusterCore::not_ready() const {
   if (generation_.ready()) return {};
   return {"the store has not been read yet"};

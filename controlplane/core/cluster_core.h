@@ -4,7 +4,7 @@
 //
 // Purpose: makes the parts, connects them, runs their timers. Why there is a core at all, and why
 // on one thread: docs/adr/0006-core-single-thread.md. Threading: every call on the executor's one
-// thread, known_route() aside; callers elsewhere post(). Completions run on that thread too.
+// thread, known_routes() aside; callers elsewhere post(). Completions run on that thread too.
 // Lifetime: destroyed after its executor has stopped running work, before store and executor.
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "controlplane/core/agents.h"
@@ -52,8 +53,19 @@ class ClusterCore final : private ForwarderListener {
   /// Why requests cannot be answered yet; empty = they can.
   std::vector<std::string> not_ready() const;
 
-  /// From any thread: the route of a stream that is known here. Nothing: ask placements().
-  std::optional<Route> known_route(const StreamKey& stream, model::Protocol protocol) const;
+  /// From any thread: routes of streams that are known here. False: ask placements().
+  class KnownRoutes {
+   public:
+    explicit KnownRoutes(const ClusterView& view) : view_(view) {}
+    template <class Take>
+    bool read(std::string_view stream, Take&& take) const {
+      return view_.known_route(stream, std::forward<Take>(take));
+    }
+
+   private:
+    const ClusterView& view_;
+  };
+  KnownRoutes known_routes() const { return KnownRoutes(view_); }
 
   Placements& placements() { return placements_; }
   Forwarders& forwarders() { return forwarders_; }

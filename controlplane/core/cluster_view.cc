@@ -83,26 +83,14 @@ const store::OriginRecord* ClusterView::origin_of(const IncarnationId& incarnati
   return found == incarnations_.end() ? nullptr : origin(found->second);
 }
 
-std::optional<ClusterView::KnownRoute> ClusterView::known_route(const StreamKey& stream) const {
-  const std::lock_guard lock(known_mutex_);
-  auto placement = placements_.get(stream);
-  if (!placement) return std::nullopt;
-  const auto description = descriptions_.find(placement->origin);
-  if (description == descriptions_.end()) return std::nullopt;
-  return KnownRoute{std::move(*placement), description->second};
-}
-
 void ClusterView::describe(const OriginId& id, const model::OriginDescription* description) {
   const auto found = descriptions_.find(id);
   const bool is_known = found != descriptions_.end();
-  if (description != nullptr && is_known && *found->second == *description) return;
-  if (description == nullptr && !is_known) return;
-  std::shared_ptr<const model::OriginDescription> made;
-  if (description != nullptr) made = std::make_shared<model::OriginDescription>(*description);
+  if (description != nullptr && is_known && found->second == *description) return;
   const std::lock_guard lock(known_mutex_);
-  if (made) {
-    descriptions_.insert_or_assign(id, std::move(made));
-  } else {
+  if (description != nullptr) {
+    descriptions_.insert_or_assign(id, *description);
+  } else if (is_known) {
     descriptions_.erase(found);
   }
 }

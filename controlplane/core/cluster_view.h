@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string_view>
@@ -76,13 +75,20 @@ class ClusterView {
   const store::OriginRecord* origin_of(const IncarnationId& incarnation) const;
   const std::map<OriginId, store::OriginRecord>& origins() const { return origins_; }
 
-  /// What a player of a placed stream needs, from any thread; nothing when the stream, or its
-  /// origin, is not known here.
-  struct KnownRoute {
-    model::Placement placement;
-    std::shared_ptr<const model::OriginDescription> origin;
-  };
-  std::optional<KnownRoute> known_route(const StreamKey& stream) const;
+  /// What a player of a placed stream needs, from any thread; false when the stream, or its origin,
+  /// is not known here.
+  /// `take(const PlacementBook::Entry&, const model::OriginDescription&)` copies what it wants:
+  /// changes wait for it. `stream`: as StreamKey::str().
+  template <class Take>
+  bool known_route(std::string_view stream, Take&& take) const {
+    const std::lock_guard lock(known_mutex_);
+    const auto placement = placements_.entry(stream);
+    if (!placement) return false;
+    const auto description = descriptions_.find(placement->origin);
+    if (description == descriptions_.end()) return false;
+    take(*placement, description->second);
+    return true;
+  }
 
   /// The highest revision and epoch seen: they go with every verb.
   store::Caller caller() const { return {revision_, highest_epoch_}; }
@@ -98,11 +104,11 @@ class ClusterView {
 
   Revision revision_;
   Epoch highest_epoch_;
-  /// Held while the two are changed, and by other threads while they read; a placement is copied
-  /// under it, nothing else.
+  /// Held while the two are changed, and by other threads while they read; what they want of a
+  /// placement is copied under it, nothing else.
   mutable std::mutex known_mutex_;
   PlacementBook placements_;
-  std::unordered_map<OriginId, std::shared_ptr<const model::OriginDescription>> descriptions_;
+  std::unordered_map<OriginId, model::OriginDescription> descriptions_;
   std::map<OriginId, store::OriginRecord> origins_;
   std::unordered_map<IncarnationId, OriginId> incarnations_;
   std::vector<OnPlacement> on_placement_;

@@ -17,8 +17,12 @@ constexpr std::size_t kTextMax = std::numeric_limits<std::uint16_t>::max();
 
 static_assert(kStreamKeyBytesMax < kTextMax);
 
+std::uint32_t short_hash(std::size_t hash) {
+  return static_cast<std::uint32_t>(hash ^ (hash >> 32));
+}
+
 std::uint32_t short_hash(const StreamKey& stream) {
-  return static_cast<std::uint32_t>(stream.hash() ^ (stream.hash() >> 32));
+  return short_hash(stream.hash());
 }
 
 std::string_view own_text(const model::Holder& holder) {
@@ -234,6 +238,27 @@ std::optional<model::Placement> PlacementBook::get(const StreamKey& stream) cons
   const Slot slot = find(stream);
   if (slot == kNone) return std::nullopt;
   return unpack(record(slot), stream);
+}
+
+std::optional<PlacementBook::Entry> PlacementBook::entry(std::string_view key) const {
+  if (buckets_.empty()) return std::nullopt;
+  // The standard has strings and views of them hash alike.
+  const std::size_t hash = std::hash<std::string_view>{}(key);
+  const Slot slot = buckets_[bucket_of(key, short_hash(hash))].slot;
+  if (slot == kNone) return std::nullopt;
+  const Record& found = record(slot);
+  const bool of_session = found.holder_kind == HolderKind::kSession;
+  return Entry{.origin = origins_.at(found.origin),
+               .incarnation = incarnations_.at(found.incarnation),
+               .forwarder = of_session ? &forwarders_.at(found.forwarder) : nullptr,
+               .is_external = found.holder_kind == HolderKind::kExternal,
+               .holder = found.holder(),
+               .epoch = found.epoch,
+               .revision = found.revision,
+               .state = found.state,
+               .bind_time = found.bind_time,
+               .update_time = found.update_time,
+               .verdict = found.verdict()};
 }
 
 std::optional<Revision> PlacementBook::revision_of(const StreamKey& stream) const {

@@ -34,12 +34,29 @@ class PlacementBook {
   PlacementBook(const PlacementBook&) = delete;
   PlacementBook& operator=(const PlacementBook&) = delete;
 
+  /// A placement where it lies: good until the book changes.
+  struct Entry {
+    const OriginId& origin;
+    const IncarnationId& incarnation;
+    const ForwarderId* forwarder;  ///< of a session, which `holder` names
+    bool is_external;              ///< by `holder`; neither: direct
+    std::string_view holder;
+    Epoch epoch;
+    Revision revision;
+    model::PlacementState state;
+    WallTime bind_time;
+    WallTime update_time;
+    std::string_view verdict;
+  };
+
   /// In the place of what the stream had.
   void put(const model::Placement& placement);
   void erase(const StreamKey& stream);
 
   bool contains(const StreamKey& stream) const { return find(stream) != kNone; }
   std::optional<model::Placement> get(const StreamKey& stream) const;
+  /// `key`: as StreamKey::str().
+  std::optional<Entry> entry(std::string_view key) const;
   std::optional<Revision> revision_of(const StreamKey& stream) const;
   /// Newest first, of any incarnation.
   std::vector<model::Placement> of_origin(const OriginId& origin) const;

@@ -108,6 +108,7 @@ void Placements::bind(const std::shared_ptr<Call>& call, std::optional<store::Ta
   store::AcquireRequest request;
   request.stream = call->query.stream;
   request.holder = call->query.holder;
+  request.candidates.reserve(call->decision.ranked.size());
   for (const auto& ranked : call->decision.ranked) {
     request.candidates.push_back({ranked.origin, ranked.incarnation});
   }

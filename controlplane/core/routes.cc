@@ -128,16 +128,10 @@ std::optional<Route> Routes::route_of(const model::Placement& placement,
                                       model::Protocol protocol) const {
   const auto* record = view_.origin(placement.origin);
   if (record == nullptr) return std::nullopt;
-  return make_route(placement, record->description, protocol);
-}
-
-Route make_route(model::Placement placement, const model::OriginDescription& origin,
-                 model::Protocol protocol) {
-  Route route{std::move(placement), {}, origin.kind};
-  route.endpoints.reserve(origin.endpoints.size());
+  Route route{placement, {}, record->description.kind};
+  const auto& endpoints = record->description.endpoints;
   const auto take = [&](bool wanted) {
-    std::copy_if(origin.endpoints.begin(), origin.endpoints.end(),
-                 std::back_inserter(route.endpoints),
+    std::copy_if(endpoints.begin(), endpoints.end(), std::back_inserter(route.endpoints),
                  [&](const auto& endpoint) { return (endpoint.protocol == protocol) == wanted; });
   };
   take(true);

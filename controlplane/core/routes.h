@@ -19,10 +19,6 @@
 
 namespace weir::core {
 
-/// Endpoints of `protocol` first.
-Route make_route(model::Placement placement, const model::OriginDescription& origin,
-                 model::Protocol protocol);
-
 class Routes {
  public:
   Routes(Context& context, ClusterView& view, Generation& generation, OriginBoard& board,

@@ -3,10 +3,11 @@
 //
 // Purpose: gRPC allows one write at a time and aborts on a second; and it reads as fast as it is
 // asked to. Here writes wait in a queue whose overflow ends the stream, and the next read starts
-// when the core has taken the message before: both directions are bounded. Threading: send, end and
-// read_on from the core's thread; gRPC's threads call the rest. A mutex guards what both touch;
-// gRPC's operations are started under it and never call back inside. Lifetime: shared by the core
-// (as a link) and the reactor, which gRPC holds until OnDone.
+// when the core has taken the message before: both directions are bounded. Reads and writes that
+// the core asks for depart together (departures.h). Threading: send, end and read_on from the
+// core's thread; gRPC's threads call the rest. A mutex guards what both touch; gRPC's operations
+// are started under it and never call back inside. Lifetime: shared by the core (as a link) and the
+// reactor, which gRPC holds until OnDone.
 
 #include <atomic>
 #include <cstddef>
@@ -22,6 +23,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "common/rpc/status.h"
+#include "controlplane/service/departures.h"
 #include "controlplane/service/limits.h"
 
 namespace weir::service {
@@ -36,8 +38,8 @@ class AttachStream : public std::enable_shared_from_this<AttachStream<Up, Down>>
     std::function<void()> closed;            ///< once, after the last message
   };
 
-  explicit AttachStream(grpc::CallbackServerContext* context)
-      : context_(context), peer_(context->peer()) {}
+  AttachStream(grpc::CallbackServerContext* context, Departures& departures)
+      : context_(context), departures_(departures), peer_(context->peer()) {}
 
   /// The reactor for gRPC, which deletes itself.
   Reactor* start(Events events) {
@@ -57,7 +59,7 @@ class AttachStream : public std::enable_shared_from_this<AttachStream<Up, Down>>
     if (finishing()) return;
     if (!queue_.empty() && join(queue_.back(), message)) return;
     if (may_queue()) queue_.push_back(std::move(message));
-    write_next();
+    write_soon();
   }
 
   /// Before what waits: the peer waits for it.
@@ -66,14 +68,14 @@ class AttachStream : public std::enable_shared_from_this<AttachStream<Up, Down>>
     if (finishing()) return;
     if (!queue_.empty() && join(queue_.front(), message)) return;
     if (may_queue()) queue_.push_front(std::move(message));
-    write_next();
+    write_soon();
   }
 
   /// Nothing leaves until it is uncorked, in the same turn of the core.
   void cork(bool corked) {
     const std::lock_guard lock(mutex_);
     corked_ = corked;
-    if (!finishing()) write_next();
+    if (!finishing()) write_soon();
   }
 
   /// Ends the stream after what is queued was dropped.
@@ -84,8 +86,12 @@ class AttachStream : public std::enable_shared_from_this<AttachStream<Up, Down>>
 
   /// The message before was taken in.
   void read_on() {
-    const std::lock_guard lock(mutex_);
-    if (reactor_ != nullptr && !finished_) reactor_->StartRead(&incoming_);
+    departures_.add([self = this->shared_from_this()] {
+      const std::lock_guard lock(self->mutex_);
+      if (self->reactor_ != nullptr && !self->finished_) {
+        self->reactor_->StartRead(&self->incoming_);
+      }
+    });
   }
 
   const std::string& peer() const { return peer_; }
@@ -124,6 +130,17 @@ class AttachStream : public std::enable_shared_from_this<AttachStream<Up, Down>>
     if (queue_.size() < kAttachQueueMax) return true;
     finish(rpc::make_status(rpc::reason::kLimitReached, "the peer reads too slowly"));
     return false;
+  }
+
+  /// With what else departs from this turn of the core; what is sent until then may join.
+  void write_soon() {
+    if (departing_ || writing_ || corked_ || queue_.empty()) return;
+    departing_ = true;
+    departures_.add([self = this->shared_from_this()] {
+      const std::lock_guard lock(self->mutex_);
+      self->departing_ = false;
+      if (!self->finishing()) self->write_next();
+    });
   }
 
   void write_next() {
@@ -172,6 +189,7 @@ class AttachStream : public std::enable_shared_from_this<AttachStream<Up, Down>>
   }
 
   grpc::CallbackServerContext* const context_;  ///< valid until OnDone
+  Departures& departures_;
   const std::string peer_;
   Events events_;
   Up incoming_;
@@ -181,6 +199,7 @@ class AttachStream : public std::enable_shared_from_this<AttachStream<Up, Down>>
   Down outgoing_;
   bool writing_ = false;  ///< outgoing_ is under way
   bool corked_ = false;
+  bool departing_ = false;                   ///< write_next() will run
   std::optional<grpc::Status> last_status_;  ///< to finish with after the write under way
   bool finished_ = false;
   std::atomic<bool> closed_ = false;

@@ -189,23 +189,25 @@ Result<model::Holder> read(const pb::Holder& holder) {
   return field_error("holder is required");
 }
 
+pb::PlacementState write(model::PlacementState state) {
+  switch (state) {
+    case model::PlacementState::kBound:
+      return pb::PLACEMENT_STATE_BOUND;
+    case model::PlacementState::kPublishing:
+      return pb::PLACEMENT_STATE_PUBLISHING;
+    case model::PlacementState::kOrphaned:
+      return pb::PLACEMENT_STATE_ORPHANED;
+  }
+  WEIR_UNREACHABLE("placement state");
+}
+
 void write(const model::Placement& placement, pb::Placement* out) {
   out->set_origin(placement.origin.str());
   out->set_incarnation(placement.incarnation.str());
   write(placement.holder, out->mutable_holder());
   write(placement.epoch, out->mutable_epoch());
   write(placement.revision, out->mutable_revision());
-  switch (placement.state) {
-    case model::PlacementState::kBound:
-      out->set_state(pb::PLACEMENT_STATE_BOUND);
-      break;
-    case model::PlacementState::kPublishing:
-      out->set_state(pb::PLACEMENT_STATE_PUBLISHING);
-      break;
-    case model::PlacementState::kOrphaned:
-      out->set_state(pb::PLACEMENT_STATE_ORPHANED);
-      break;
-  }
+  out->set_state(write(placement.state));
   write(placement.bind_time, out->mutable_bind_time());
   write(placement.update_time, out->mutable_update_time());
   out->set_verdict(placement.verdict);
@@ -215,6 +217,38 @@ void write(const core::Route& route, pb::Route* out) {
   write(route.placement, out->mutable_placement());
   for (const auto& endpoint : route.endpoints) write(endpoint, out->add_endpoints());
   out->set_origin_kind(write(route.origin_kind));
+}
+
+void write(const core::PlacementBook::Entry& entry, pb::Placement* out) {
+  out->set_origin(entry.origin.str());
+  out->set_incarnation(entry.incarnation.str());
+  auto* holder = out->mutable_holder();
+  if (entry.forwarder != nullptr) {
+    auto* session = holder->mutable_client_session();
+    session->set_forwarder(entry.forwarder->str());
+    session->set_session(entry.holder.data(), entry.holder.size());
+  } else if (entry.is_external) {
+    holder->mutable_external()->set_name(entry.holder.data(), entry.holder.size());
+  } else {
+    holder->mutable_direct();
+  }
+  write(entry.epoch, out->mutable_epoch());
+  write(entry.revision, out->mutable_revision());
+  out->set_state(write(entry.state));
+  write(entry.bind_time, out->mutable_bind_time());
+  write(entry.update_time, out->mutable_update_time());
+  out->set_verdict(entry.verdict.data(), entry.verdict.size());
+}
+
+void write(const core::PlacementBook::Entry& entry, const model::OriginDescription& origin,
+           model::Protocol protocol, pb::Route* out) {
+  write(entry, out->mutable_placement());
+  for (const bool wanted : {true, false}) {
+    for (const auto& endpoint : origin.endpoints) {
+      if ((endpoint.protocol == protocol) == wanted) write(endpoint, out->add_endpoints());
+    }
+  }
+  out->set_origin_kind(write(origin.kind));
 }
 
 Result<core::AcquireQuery> read(const pb::AcquirePlacementRequest& request) {

@@ -47,6 +47,9 @@ void write(const model::Holder& holder, pb::Holder* out);
 Result<model::Holder> read(const pb::Holder& holder);
 void write(const model::Placement& placement, pb::Placement* out);
 void write(const core::Route& route, pb::Route* out);
+/// Endpoints of `protocol` first.
+void write(const core::PlacementBook::Entry& entry, const model::OriginDescription& origin,
+           model::Protocol protocol, pb::Route* out);
 
 // --- placements
 Result<core::AcquireQuery> read(const pb::AcquirePlacementRequest& request);

@@ -83,11 +83,11 @@ class AcquireAnswering : public std::enable_shared_from_this<AcquireAnswering> {
 
 class ForwarderService final : public pb::ForwarderService::CallbackService {
  public:
-  ForwarderService(Executor& executor, core::ClusterCore& core)
-      : executor_(executor), core_(core) {}
+  ForwarderService(Executor& executor, Departures& departures, core::ClusterCore& core)
+      : executor_(executor), departures_(departures), core_(core) {}
 
   grpc::ServerBidiReactor<Request, Response>* Attach(CallbackServerContext* context) override {
-    auto stream = std::make_shared<GrpcForwarderLink::Stream>(context);
+    auto stream = std::make_shared<GrpcForwarderLink::Stream>(context, departures_);
     auto link = std::make_shared<GrpcForwarderLink>(stream);
     executor_.post([this, link] { core_.forwarders().opened(link); });
     return stream->start(
@@ -187,13 +187,15 @@ class ForwarderService final : public pb::ForwarderService::CallbackService {
   }
 
   Executor& executor_;
+  Departures& departures_;
   core::ClusterCore& core_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> make_forwarder_service(Executor& executor, core::ClusterCore& core) {
-  return std::make_unique<ForwarderService>(executor, core);
+std::unique_ptr<grpc::Service> make_forwarder_service(Executor& executor, Departures& departures,
+                                                      core::ClusterCore& core) {
+  return std::make_unique<ForwarderService>(executor, departures, core);
 }
 
 }  // namespace weir::service

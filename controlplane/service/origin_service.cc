@@ -40,10 +40,11 @@ class GrpcAgentLink final : public core::AgentLink {
 
 class OriginService final : public pb::OriginService::CallbackService {
  public:
-  OriginService(Executor& executor, core::ClusterCore& core) : executor_(executor), core_(core) {}
+  OriginService(Executor& executor, Departures& departures, core::ClusterCore& core)
+      : executor_(executor), departures_(departures), core_(core) {}
 
   grpc::ServerBidiReactor<Request, Response>* Attach(CallbackServerContext* context) override {
-    auto stream = std::make_shared<GrpcAgentLink::Stream>(context);
+    auto stream = std::make_shared<GrpcAgentLink::Stream>(context, departures_);
     auto link = std::make_shared<GrpcAgentLink>(stream);
     executor_.post([this, link] { core_.agents().opened(link); });
     return stream->start(
@@ -142,13 +143,15 @@ class OriginService final : public pb::OriginService::CallbackService {
   }
 
   Executor& executor_;
+  Departures& departures_;
   core::ClusterCore& core_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> make_origin_service(Executor& executor, core::ClusterCore& core) {
-  return std::make_unique<OriginService>(executor, core);
+std::unique_ptr<grpc::Service> make_origin_service(Executor& executor, Departures& departures,
+                                                   core::ClusterCore& core) {
+  return std::make_unique<OriginService>(executor, departures, core);
 }
 
 }  // namespace weir::service

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "controlplane/core/cluster_core.h"
+#include "controlplane/service/arena_messages.h"
 #include "controlplane/service/convert.h"
 #include "controlplane/service/pages.h"
 #include "controlplane/service/service_factories.h"
@@ -20,8 +21,11 @@ constexpr std::string_view kStreamPrefix = "streams/";
 
 class PlacementService final : public pb::PlacementService::CallbackService {
  public:
-  PlacementService(Executor& executor, core::ClusterCore& core)
-      : executor_(executor), core_(core) {}
+  PlacementService(Executor& executor, Departures& departures, core::ClusterCore& core)
+      : executor_(executor), departures_(departures), core_(core) {
+    SetMessageAllocatorFor_GetPlacement(&lookup_messages_);
+    SetMessageAllocatorFor_AcquirePlacement(&acquire_messages_);
+  }
 
   ServerUnaryReactor* AcquirePlacement(CallbackServerContext* context,
                                        const pb::AcquirePlacementRequest* request,
@@ -30,10 +34,11 @@ class PlacementService final : public pb::PlacementService::CallbackService {
     if (!query) return finished(context, invalid_field(query.error().message));
     auto* reactor = context->DefaultReactor();
     executor_.post([this, reactor, response, query = std::move(*query)]() mutable {
-      core_.placements().acquire(std::move(query), [reactor, response](
-                                                       const core::Answer<core::Acquired>& answer) {
-        finish(reactor, answer, [&](const core::Acquired& acquired) { write(acquired, response); });
-      });
+      core_.placements().acquire(
+          std::move(query), [this, reactor, response](core::Answer<core::Acquired> answer) {
+            depart(departures_, reactor, std::move(answer),
+                   [response](const core::Acquired& acquired) { write(acquired, response); });
+          });
     });
     return reactor;
   }
@@ -41,21 +46,25 @@ class PlacementService final : public pb::PlacementService::CallbackService {
   ServerUnaryReactor* GetPlacement(CallbackServerContext* context,
                                    const pb::GetPlacementRequest* request,
                                    pb::GetPlacementResponse* response) override {
+    const auto protocol = read(request->protocol());
+    // Most are known by the very name they are asked for, and nothing is decided about them: no
+    // need to wake the core (ADR 6).
+    const auto fill = [&](const core::PlacementBook::Entry& placement,
+                          const model::OriginDescription& origin) {
+      write(placement, origin, protocol, response->mutable_route());
+    };
+    if (core_.known_routes().read(request->stream(), fill)) {
+      return finished(context, grpc::Status::OK);
+    }
     auto stream = parse_stream_key(request->stream());
     if (!stream) return finished(context, invalid_field("stream: " + stream.error().message));
     auto* reactor = context->DefaultReactor();
-    const auto protocol = read(request->protocol());
-    // Most are known, and nothing is decided about them: no need to wake the core (ADR 6).
-    if (const auto route = core_.known_route(*stream, protocol)) {
-      write(*route, response->mutable_route());
-      reactor->Finish(grpc::Status::OK);
-      return reactor;
-    }
     executor_.post([this, reactor, response, stream = std::move(*stream), protocol] {
       core_.placements().route(
-          stream, protocol, [reactor, response](const core::Answer<core::Route>& answer) {
-            finish(reactor, answer,
-                   [&](const core::Route& route) { write(route, response->mutable_route()); });
+          stream, protocol, [this, reactor, response](core::Answer<core::Route> answer) {
+            depart(departures_, reactor, std::move(answer), [response](const core::Route& route) {
+              write(route, response->mutable_route());
+            });
           });
     });
     return reactor;
@@ -143,13 +152,17 @@ class PlacementService final : public pb::PlacementService::CallbackService {
 
  private:
   Executor& executor_;
+  Departures& departures_;
   core::ClusterCore& core_;
+  ArenaMessages<pb::GetPlacementRequest, pb::GetPlacementResponse> lookup_messages_;
+  ArenaMessages<pb::AcquirePlacementRequest, pb::AcquirePlacementResponse> acquire_messages_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> make_placement_service(Executor& executor, core::ClusterCore& core) {
-  return std::make_unique<PlacementService>(executor, core);
+std::unique_ptr<grpc::Service> make_placement_service(Executor& executor, Departures& departures,
+                                                      core::ClusterCore& core) {
+  return std::make_unique<PlacementService>(executor, departures, core);
 }
 
 }  // namespace weir::service

@@ -6,10 +6,10 @@
 
 namespace weir::service {
 
-Services::Services(Executor& executor, core::ClusterCore& core) {
-  services_.push_back(make_placement_service(executor, core));
-  services_.push_back(make_origin_service(executor, core));
-  services_.push_back(make_forwarder_service(executor, core));
+Services::Services(Executor& executor, core::ClusterCore& core) : departures_(executor) {
+  services_.push_back(make_placement_service(executor, departures_, core));
+  services_.push_back(make_origin_service(executor, departures_, core));
+  services_.push_back(make_forwarder_service(executor, departures_, core));
   services_.push_back(make_cluster_service(executor, core));
 }
 

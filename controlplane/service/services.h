@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/executor.h"
+#include "controlplane/service/departures.h"
 
 namespace grpc {
 class Service;
@@ -30,6 +31,7 @@ class Services {
   std::vector<grpc::Service*> all() const;
 
  private:
+  Departures departures_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 // Helpers of unary handlers: finish a call from the core's answer.
-// Threading: finish() from the core's thread. Lifetime: the reactor lives until it is finished,
+// Threading: from the core's thread. Lifetime: the reactor lives until it is finished,
 // also when its caller has gone away.
 
 #include <utility>
@@ -10,6 +10,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "controlplane/core/errors.h"
+#include "controlplane/service/departures.h"
 #include "controlplane/service/status.h"
 
 namespace weir::service {
@@ -31,6 +32,15 @@ void finish(grpc::ServerUnaryReactor* reactor, const core::Answer<T>& answer, Fi
   }
   fill(std::get<T>(answer));
   reactor->Finish(grpc::Status::OK);
+}
+
+/// As finish(), on a thread of gRPC, with what else departs.
+template <class T, class Fill>
+void depart(Departures& departures, grpc::ServerUnaryReactor* reactor, core::Answer<T> answer,
+            Fill fill) {
+  departures.add([reactor, answer = std::move(answer), fill = std::move(fill)] {
+    finish(reactor, answer, fill);
+  });
 }
 
 }  // namespace weir::service
