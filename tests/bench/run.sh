@@ -7,6 +7,9 @@
 #   tests/bench/run.sh profile CELL [--syscalls]
 #       Where the forwarder's time goes: publish-flat-out, publish-paced, play-flat-out, play-paced or setup.
 #       Needs linux-perf, or strace with --syscalls.
+#   tests/bench/run.sh controlplane [--store redis|memory] [--rounds N] [--only CELL] [--streams N] [--json FILE]
+#       Lookups, placements, reports, idle agents, memory and lists of a replica, beside a bare gRPC echo and the
+#       bare Redis script; some 10 minutes. CELL is lookup, place, reports, idle or memory.
 #   tests/bench/run.sh micro [--benchmark_filter=TEXT]
 #       Placement decision, splice, handshake, names, route cache (Google Benchmark).
 set -euo pipefail
@@ -36,6 +39,11 @@ case "$what" in
     "$WEIR_ROOT/build/release/bin/placement_bench" "$@"
     exec "$WEIR_ROOT/build/release/bin/relay_micro_bench" "$@"
     ;;
-  -h | --help) sed -n '2,13p' "$0" | sed 's/^# \{0,1\}//' ;;
+  controlplane)
+    cmake --preset release -DWEIR_BENCH=ON >/dev/null
+    build_targets release weir-controlplane weir-controlplane-load
+    exec /usr/bin/python3 "$WEIR_ROOT/tests/bench/controlplane_bench.py" "$@"
+    ;;
+  -h | --help) sed -n '2,16p' "$0" | sed 's/^# \{0,1\}//' ;;
   *) die "unknown benchmark $what; see --help" 2 ;;
 esac
