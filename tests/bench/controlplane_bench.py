@@ -49,7 +49,7 @@ class Bench:
         """Lookups by unary RPC, per second of the server's CPU, beside a bare echo."""
         found = {}
         with self.redis() as redis, self.replica(redis) as replica, EchoServer() as echo, \
-                Agents(replica.address, 10, 10, connections=4):
+                Agents(replica.address, 1, 100, connections=1):
             time.sleep(SETTLING)
             load('unary', target=replica.address, call='acquire', in_flight=64, count=KNOWN)
             for _ in range(self.rounds):

@@ -35,8 +35,9 @@ case "$what" in
     ;;
   micro)
     cmake --preset release -DWEIR_BENCH=ON >/dev/null
-    build_targets release placement_bench relay_micro_bench
+    build_targets release placement_bench cluster_view_bench relay_micro_bench
     "$WEIR_ROOT/build/release/bin/placement_bench" "$@"
+    "$WEIR_ROOT/build/release/bin/cluster_view_bench" "$@"
     exec "$WEIR_ROOT/build/release/bin/relay_micro_bench" "$@"
     ;;
   controlplane)

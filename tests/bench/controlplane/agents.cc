@@ -58,6 +58,7 @@ class Agent final : public grpc::ClientBidiReactor<Up, Down> {
       seen->set_probe_answered(true);
       seen->mutable_capacity()->set_streams(1'000'000);
     }
+    context_.set_wait_for_ready(true);
     stub_.async()->Attach(&context_, this);
     StartRead(&down_);
     StartWrite(&up_);
@@ -179,7 +180,7 @@ int run_agents(const Flags& flags) {
         connections == 0 ? rpc::make_channel(target, Secret()) : channels[at % channels.size()];
     agents.push_back(std::make_unique<Agent>(first + at, origins, std::move(channel), totals));
     // Not faster than they are taken in: the replica gives a hello 5 s.
-    while (agents.size() > totals.welcomed.load() + totals.ended.load() + 200) {
+    while (agents.size() > totals.welcomed.load() + totals.ended.load() + 50) {
       std::this_thread::sleep_for(1ms);
     }
   }
