@@ -22,6 +22,9 @@ inline constexpr std::uint32_t kStreamsForCpuCost =
     8;  ///< reported streams that make cpu/stream known
 inline constexpr std::uint32_t kDescriptorReserve = 32;  ///< left for players and log files
 
+/// Origins looked at in one decision: the best of so many is as good as the best of all.
+inline constexpr std::size_t kStepsEnough = 2'048;
+/// While none of them takes the stream.
 inline constexpr std::size_t kStepsMax = 20'000;  ///< origins looked at in one decision
 inline constexpr std::uint32_t kSampleOfSeveralReplicas = 2;
 inline constexpr std::size_t kSampleMax = 16;       ///< of `Request::sample`

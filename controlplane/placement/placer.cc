@@ -71,19 +71,22 @@ bool Placer::look_at(const Question& question, const Snapshot& snapshot, std::si
   return false;
 }
 
-/// At most kStepsMax origins: a larger cluster is looked at from a place that depends on the
-/// stream, so that none is left out for good.
+/// kStepsEnough origins, or more until one takes the stream, at most kStepsMax: a large cluster is
+/// looked at from a place that depends on the stream, so that none is left out for good.
 void Placer::look_at_all(const Question& question, const Snapshot& snapshot, Decision& decision) {
   rejected_.clear();
   decision.record.rejected = {};
   const std::size_t count = snapshot.origins.size();
   const std::size_t steps = std::min(count, kStepsMax);
-  std::size_t index = steps < count ? rendezvous_hash(question.request.stream.str()) % count : 0;
+  const bool from_start = count <= kStepsEnough;
+  std::size_t index = from_start ? 0 : rendezvous_hash(question.request.stream.str()) % count;
   decision.may_retry = count == 0;  // a control plane that has just begun: agents are on their way
-  for (std::size_t step = 0; step < steps; ++step, index = (index + 1 == count ? 0 : index + 1)) {
+  std::size_t step = 0;
+  for (; step < steps && (step < kStepsEnough || rows_.empty()); ++step) {
     look_at(question, snapshot, index, decision);
+    index = index + 1 == count ? 0 : index + 1;
   }
-  decision.record.considered = static_cast<std::uint32_t>(steps);
+  decision.record.considered = static_cast<std::uint32_t>(step);
 }
 
 /// Draws origins until so many have passed, each at most once.

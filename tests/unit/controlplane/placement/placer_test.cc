@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -247,8 +248,24 @@ TEST(Placer, LooksAtNoMoreThanTheStepLimitYetLeavesNoOriginOutForGood) {
   std::vector<OriginView> views(kStepsMax + 5'000, origin("same"));
   Cluster cluster(std::move(views));
   const Decision decision = cluster.decide("s", at(0s));
-  EXPECT_EQ(decision.record.considered, kStepsMax);
+  EXPECT_EQ(decision.record.considered, kStepsEnough);
   EXPECT_EQ(decision.ranked.size(), kRankedMax);
+  for (auto& view : cluster.views) view.cordoned = true;
+  EXPECT_EQ(cluster.decide("s", at(0s)).record.considered, kStepsMax);
+}
+
+TEST(Placer, ChoosesOneOfAllOriginsOfALargeClusterForOneStreamOrAnother) {
+  std::vector<OriginView> views;
+  for (std::size_t number = 0; number < 3 * kStepsEnough; ++number) {
+    views.push_back(origin("o" + std::to_string(number)));
+  }
+  Cluster cluster(std::move(views));
+  std::set<std::size_t> parts;
+  for (int stream = 0; stream < 60; ++stream) {
+    const Decision decision = cluster.decide("s" + std::to_string(stream), at(0s));
+    parts.insert(std::stoul(decision.record.winner.str().substr(1)) / kStepsEnough);
+  }
+  EXPECT_EQ(parts.size(), 3U);
 }
 
 }  // namespace
