@@ -1,6 +1,10 @@
 #pragma once
 // Client: unary calls to the first control-plane replica that answers, within one overall deadline.
-// Threading: one thread; calls block. Lifetime: holds its channels.
+//
+// Purpose: endpoints are tried in the order given, from the one that answered last. One that is
+// down, frozen, shutting down or without its store costs a moment, not the command; when none
+// answers, the status says what came of each. Threading: one thread; calls block. Lifetime: holds
+// its channels.
 
 #include <chrono>
 #include <functional>
@@ -34,14 +38,21 @@ class Client {
   void next_endpoint() { current_ = (current_ + 1) % endpoints_.size(); }
   std::size_t endpoint_count() const { return endpoints_.size(); }
   std::chrono::milliseconds timeout() const { return timeout_; }
-  /// All endpoints, for messages.
+  /// False: the endpoint in use takes connections and says nothing. One that refuses them says so
+  /// itself when it is called.
+  bool responds_until(std::chrono::system_clock::time_point deadline) const;
+  /// Who gave the last answer, or all endpoints, for messages.
   std::string where() const;
 
  private:
+  grpc::Status try_one(const Attempt& attempt, std::chrono::system_clock::time_point deadline,
+                       std::size_t left);
+
   std::vector<std::string> endpoints_;
   std::vector<std::shared_ptr<grpc::Channel>> channels_;
   std::chrono::milliseconds timeout_;
   std::size_t current_ = 0;
+  std::string answered_by_;  ///< empty = nobody
 };
 
 }  // namespace weir::cli

@@ -36,6 +36,8 @@ void print(Context& context, const api::WatchEventsResponse& item) {
 
 /// Reads one stream to its end and keeps the token of the last item in `request`.
 grpc::Status follow(Context& context, api::WatchEventsRequest& request, bool& heard) {
+  if (!context.client.responds_until(std::chrono::system_clock::now() + kConnectWithin))
+    return {grpc::UNAVAILABLE, "no answer in time"};
   const auto stub = api::ClusterService::NewStub(context.client.channel());
   grpc::ClientContext call;
   // Without an end a watch has no deadline; with one it has that of every other call.

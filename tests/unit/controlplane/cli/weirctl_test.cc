@@ -13,6 +13,8 @@
 #include "common/rpc/server.h"
 #include "common/rpc/status.h"
 #include "controlplane/cli/exit_code.h"
+#include "controlplane/cli/limits.h"
+#include "tests/support/silent_listener.h"
 #include "weir/control/v1/cluster_service.grpc.pb.h"
 #include "weir/control/v1/origin_service.grpc.pb.h"
 #include "weir/control/v1/placement_service.grpc.pb.h"
@@ -21,6 +23,7 @@ namespace weir::cli {
 namespace {
 
 namespace api = control::v1;
+using weir::testing::SilentListener;
 
 template <class Reply>
 grpc::ServerUnaryReactor* finish(grpc::CallbackServerContext* context, const Reply& status) {
@@ -161,6 +164,47 @@ TEST_F(Weirctl, NextEndpointIsTakenWhenOneDoesNotAnswer) {
   const Outcome outcome = run_weirctl({"cluster", "status", "--endpoint", list.c_str()});
   EXPECT_EQ(outcome.code, kExitDone) << outcome.err;
   EXPECT_NE(outcome.out.find("r1"), std::string::npos);
+}
+
+TEST_F(Weirctl, AnEndpointThatIsFrozenCostsHalfASecond) {
+  const SilentListener frozen;
+  const std::string list = frozen.address() + "," + server_->address();
+  const auto before = std::chrono::steady_clock::now();
+  const Outcome outcome = run_weirctl({"cluster", "status", "--endpoint", list.c_str()});
+  EXPECT_EQ(outcome.code, kExitDone) << outcome.err;
+  EXPECT_LT(std::chrono::steady_clock::now() - before, kConnectWithin * 3);
+  const Outcome watch = run_weirctl({"event", "watch", "--once", "--endpoint", list.c_str()});
+  EXPECT_EQ(watch.code, kExitDone) << watch.err;
+}
+
+TEST_F(Weirctl, OneWithoutItsStoreIsPassedOverAndIsTheAnswerWhenNobodyDoesBetter) {
+  origins_.answer = rpc::make_status(rpc::reason::kStoreUnavailable, "the store does not answer");
+  FakeOriginService healthy;
+  const auto other = *rpc::Server::start({.address = "127.0.0.1:0"}, {&healthy});
+  std::string list = server_->address() + "," + other->address();
+  EXPECT_EQ(run_weirctl({"origin", "cordon", "o1", "--endpoint", list.c_str()}).code, kExitDone);
+  EXPECT_EQ(healthy.cordon.name(), "origins/o1");
+
+  const std::string nobody = check_listen_address("127.0.0.1:0", "--x")->str();
+  list = server_->address() + "," + nobody;
+  const Outcome outcome = run_weirctl({"origin", "cordon", "o1", "--endpoint", list.c_str()});
+  EXPECT_EQ(outcome.code, kExitRefusedByState) << "somebody answered";
+  EXPECT_NE(outcome.err.find(server_->address() + ": STORE_UNAVAILABLE"), std::string::npos)
+      << outcome.err;
+}
+
+TEST_F(Weirctl, WhenNoneAnswersEachIsNamedWithWhatCameOfIt) {
+  const SilentListener frozen;
+  const std::string nobody = check_listen_address("127.0.0.1:0", "--x")->str();
+  const std::string list = frozen.address() + "," + nobody;
+  const Outcome outcome =
+      run_weirctl({"cluster", "status", "--endpoint", list.c_str(), "--timeout", "2s"});
+  EXPECT_EQ(outcome.code, kExitUnreachable) << outcome.err;
+  EXPECT_NE(outcome.err.find("none answered"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find(frozen.address() + ": UNAVAILABLE: no answer within 500 ms"),
+            std::string::npos)
+      << outcome.err;
+  EXPECT_NE(outcome.err.find("; " + nobody + ": UNAVAILABLE"), std::string::npos) << outcome.err;
 }
 
 TEST_F(Weirctl, NobodyAnsweringIsUnreachable) {
