@@ -16,7 +16,9 @@ DaemonSpec controlplane_spec() {
   return {.name = "weir-controlplane",
           .summary = "Weir control plane: decides and reports which origin owns which stream.",
           .flags = {{"--listen", "listen", "ADDR", "gRPC listener, host:port (127.0.0.1:7400)"},
-                    {"--store", "store", "STORE", "where state lives: memory"},
+                    {"--store", "store", "STORE",
+                     "where state lives: memory, redis://[user:password@]host:port[/database] or "
+                     "redis+sentinel://host:port,…/primary; rediss… for TLS (memory)"},
                     {"--replica-id", "replica_id", "ID", "name of this replica (host name)"}},
           .defaults = {{"common.admin", "127.0.0.1:7480"}}};
 }

@@ -7,6 +7,7 @@
 
 #include "common/base/contract.h"
 #include "common/config/field.h"
+#include "common/telemetry/log.h"
 
 namespace weir::config {
 namespace {
@@ -139,8 +140,9 @@ std::string scalar_text(const Message& message, const FieldDescriptor& field, in
 
 void write_scalar(YAML::Emitter& out, const Message& message, const FieldDescriptor& field,
                   int index) {
-  const std::string text =
-      rules_of(field).secret() ? std::string("<redacted>") : scalar_text(message, field, index);
+  std::string text = scalar_text(message, field, index);
+  if (rules_of(field).secret()) text = "<redacted>";
+  if (rules_of(field).url_with_password()) text = log::redact_url(text);
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING)
     out << YAML::DoubleQuoted << text;
   else

@@ -26,9 +26,9 @@
 #include "common/telemetry/metrics.h"
 #include "controlplane/app/rtmp_prober.h"
 #include "controlplane/app/state_file.h"
+#include "controlplane/app/store_factory.h"
 #include "controlplane/core/cluster_core.h"
 #include "controlplane/service/services.h"
-#include "controlplane/store/memory/memory_state_store.h"
 #include "weir/config/v1/config.pb.h"
 
 namespace weir::app {
@@ -39,6 +39,9 @@ using Config = config::v1::ControlplaneConfig;
 
 constexpr auto kShutdownGrace = 1s;
 constexpr auto kReadyPoll = 5ms;
+/// A store that cannot be used for this long after the start does not keep the replica from serving
+/// what it can: that Redis is away is no reason to take it out of service.
+constexpr auto kStoreGrace = 2s;
 
 int fail(const Error& error) {
   log::error("{}", error.message);
@@ -57,13 +60,13 @@ core::Adopt adopt(const std::string& word) {
   return core::Adopt::kSrs;
 }
 
-core::Options options_of(const Config& config, const char* version) {
+core::Options options_of(const Config& config, const std::string& store, const char* version) {
   core::Options options;
   boost::system::error_code no_name;
   const std::string host = boost::asio::ip::host_name(no_name);
   options.replica = ReplicaId(!config.replica_id().empty() ? config.replica_id() : host);
   options.version = version;
-  options.store_name = config.store();
+  options.store_name = store;
   options.vhosts = {config.vhosts().begin(), config.vhosts().end()};
   options.second_publisher = second_publisher(config.second_publisher());
   options.adopt = adopt(config.adopt());
@@ -73,29 +76,25 @@ core::Options options_of(const Config& config, const char* version) {
   return options;
 }
 
-/// What has to be right before anything is built.
+/// What the rules of fields cannot tell; also for --check-config.
 Result<void> check(const Config& config) {
-  const auto wrong = [](std::string message) {
-    return make_error(boost::system::errc::invalid_argument, std::move(message));
-  };
-  if (config.store() != "memory") {
-    return wrong(fmt::format("--store {}: only 'memory' is supported by this version",
-                             log::redact_url(config.store())));
-  }
-  if (config.listen().empty()) return wrong("--listen: the control plane needs its gRPC listener");
-  return config::prepare_state_dir(config.common());
+  if (config.listen().empty())
+    return make_error(boost::system::errc::invalid_argument,
+                      "--listen: the control plane needs its gRPC listener");
+  if (const auto plan = plan_store(config); !plan) return plan.error();
+  return {};
 }
 
 /// Everything that lives as long as the process, in order of dependence.
 class Process {
  public:
-  Process(const Config& config, const char* version, core::StateKeeper& keeper,
-          core::KeptState kept)
+  Process(const Config& config, const char* version, const StorePlan& plan,
+          const StoreDecorator& decorate, core::StateKeeper& keeper, core::KeptState kept)
       : executor_(io_),
         prober_(io_, executor_, clock_, random_),
-        store_(executor_, clock_),
-        core_({executor_, clock_, random_, store_, metrics_, log::Logger("core"), keeper, prober_,
-               options_of(config, version)},
+        store_(plan, {io_, executor_, clock_, random_, metrics_}, decorate),
+        core_({executor_, clock_, random_, store_.store(), metrics_, log::Logger("core"), keeper,
+               prober_, options_of(config, plan.name, version)},
               std::move(kept)),
         services_(executor_, core_) {
     metrics::expose_build_info(metrics_, "weir-controlplane", version);
@@ -115,17 +114,20 @@ class Process {
   SystemRandom random_;
   metrics::Registry metrics_;
   RtmpProber prober_;
-  store::MemoryStateStore store_;
+  OpenStore store_;
   core::ClusterCore core_;
   service::Services services_;
   std::unique_ptr<admin::AdminServer> admin_;
   std::unique_ptr<rpc::Server> server_;
   std::thread shutdown_;
+  const MonotonicTime started_ = clock_.now();
+  bool announced_ = false;  ///< ready from then on, whatever becomes of the store
   bool draining_ = false;
 };
 
 Result<void> Process::open(const Config& config, const Secret& token) {
   const auto& common = config.common();
+  if (auto started = store_.start(); !started) return started;
   admin::Probes probes;
   probes.ready = [this] { return not_ready().empty(); };
   probes.reasons = [this] { return not_ready(); };
@@ -154,21 +156,28 @@ int Process::run() {
   announce();
   io_.run();
   if (shutdown_.joinable()) shutdown_.join();
+  store_.stop();
   log::info("stopped");
   return config::kExitStopped;
 }
 
 std::vector<std::string> Process::not_ready() const {
+  if (draining_) return {"shutting down"};
+  if (announced_) return {};
   auto reasons = core_.not_ready();
-  if (draining_) reasons.emplace_back("shutting down");
+  const std::string trouble = store_.store().health().trouble;
+  if (reasons.empty() || trouble.empty()) return reasons;
+  if (clock_.now() - started_ >= kStoreGrace) return {};
+  reasons.push_back(trouble);
   return reasons;
 }
 
 void Process::announce() {
-  if (!core_.not_ready().empty()) {
+  if (!not_ready().empty()) {
     executor_.run_after(kReadyPoll, [this] { announce(); });
     return;
   }
+  announced_ = true;
   const std::string admin = admin_->address();
   std::printf("weir-controlplane ready grpc=%s%s%s\n", server_->address().c_str(),
               admin.empty() ? "" : " admin=", admin.c_str());
@@ -189,12 +198,16 @@ void Process::drain() {
 
 }  // namespace
 
-int run_controlplane(int argc, const char* const* argv, const char* version) {
+int run_controlplane(int argc, const char* const* argv, const char* version,
+                     const StoreDecorator& decorate) {
   Config config;
-  if (const auto code = config::load(config::controlplane_spec(), version, argc, argv, config)) {
+  if (const auto code = config::load(config::controlplane_spec(), version, argc, argv, config,
+                                     [&config] { return check(config); }))
     return *code;
-  }
-  if (const auto right = check(config); !right) return fail(right.error());
+  auto plan = plan_store(config);
+  if (!plan) return fail(plan.error());
+  if (const auto ready = config::prepare_state_dir(config.common()); !ready)
+    return fail(ready.error());
   const auto token = config::read_token(config.common());
   if (!token) return fail(token.error());
 
@@ -209,7 +222,7 @@ int run_controlplane(int argc, const char* const* argv, const char* version) {
   }
   core::StateKeeper& keeper = file ? static_cast<core::StateKeeper&>(*file) : nothing_kept;
   async::raise_open_files_limit();
-  Process process(config, version, keeper, std::move(kept));
+  Process process(config, version, *plan, decorate, keeper, std::move(kept));
   if (const auto opened = process.open(config, *token); !opened) return fail(opened.error());
   return process.run();
 }

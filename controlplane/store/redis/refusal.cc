@@ -82,6 +82,8 @@ std::string_view advice_on(Refusal refusal) {
 }
 
 std::string printable(std::string_view text) {
+  // An unknown command is repeated with its arguments: AUTH's are a password.
+  text = text.substr(0, text.find(", with args beginning with"));
   const bool cut = text.size() > kErrorBytesMax;
   std::string out(text.substr(0, kErrorBytesMax));
   std::ranges::replace_if(out, [](char c) { return c < ' ' || c > '~'; }, '?');

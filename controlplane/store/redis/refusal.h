@@ -19,7 +19,8 @@ std::string_view word_of(Refusal refusal);
 /// What it means and what to do, without what Redis said; empty for kNone and kOther.
 std::string_view advice_on(Refusal refusal);
 
-/// What Redis said, bounded and in printable ASCII: a stranger's bytes for a log.
+/// What Redis said, bounded, in printable ASCII, and without the arguments of a command that it
+/// does not know: a stranger's bytes for a log.
 std::string printable(std::string_view text);
 
 }  // namespace weir::store::redis

@@ -126,6 +126,16 @@ TEST(Login, TellsAWrongPasswordWithoutRepeatingIt) {
   EXPECT_EQ(login.failure().find("s3cret"), std::string::npos);
 }
 
+TEST(Login, DoesNotRepeatThePasswordOfAnAuthThatIsNotKnown) {
+  const std::string said = "ERR unknown command 'AUTH', with args beginning with: 'weir' 's3cret' ";
+  Login login(credentials("weir", "s3cret"), 0);
+  EXPECT_EQ(login.feed(error(said)), Login::Step::kFailed);
+  EXPECT_EQ(login.failure().find("s3cret"), std::string::npos) << login.failure();
+  SentinelGreeting greeting(credentials("weir", "s3cret"), "weir");
+  EXPECT_EQ(greeting.feed(error(said)), SentinelGreeting::Step::kFailed);
+  EXPECT_EQ(greeting.failure().find("s3cret"), std::string::npos) << greeting.failure();
+}
+
 TEST(Refusal, IsToldByItsFirstWordOrByWhatAScriptMet) {
   const std::vector<std::pair<const char*, Refusal>> table = {
       {"READONLY You can't write against a read only replica. script: 1f, on @user_script:1.",
