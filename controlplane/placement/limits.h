@@ -23,7 +23,7 @@ inline constexpr std::uint32_t kStreamsForCpuCost =
 inline constexpr std::uint32_t kDescriptorReserve = 32;  ///< left for players and log files
 
 /// Origins looked at in one decision: the best of so many is as good as the best of all.
-inline constexpr std::size_t kStepsEnough = 2'048;
+inline constexpr std::size_t kStepsEnough = 1'024;
 /// While none of them takes the stream.
 inline constexpr std::size_t kStepsMax = 20'000;  ///< origins looked at in one decision
 inline constexpr std::uint32_t kSampleOfSeveralReplicas = 2;
