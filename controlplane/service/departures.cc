@@ -1,12 +1,12 @@
 #include "controlplane/service/departures.h"
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
 
+#include <grpc/support/time.h>
 #include <grpcpp/alarm.h>
 
 namespace weir::service {
@@ -17,7 +17,7 @@ namespace {
 void on_grpc_thread(std::function<void()> work) {
   auto alarm = std::make_shared<grpc::Alarm>();
   grpc::Alarm& set = *alarm;
-  set.Set(std::chrono::system_clock::now(),
+  set.Set(gpr_inf_past(GPR_CLOCK_MONOTONIC),
           [alarm = std::move(alarm), work = std::move(work)](bool) mutable {
             // It holds this function, which holds it: the circle ends here.
             const auto last = std::move(alarm);
