@@ -91,6 +91,8 @@ struct SessionFacts {
   SessionId session;
   std::optional<Duration> media_idle;  ///< missing = no media yet
   bool waiting = false;
+  /// Since its origin accepted it; by the replica that has the forwarder, not by the forwarder.
+  std::optional<Duration> active_for;
 };
 
 struct SessionAnswer {
@@ -134,7 +136,7 @@ struct RouteUpdate {
   Revision revision;
 };
 
-enum class CloseReason { kTakenOver, kFenced };
+enum class CloseReason { kTakenOver, kFenced, kKicked };
 
 struct CloseSession {
   SessionId session;
