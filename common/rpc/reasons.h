@@ -14,6 +14,7 @@ inline constexpr std::string_view kInvalidField = "INVALID_FIELD";
 inline constexpr std::string_view kPlacementNotFound = "PLACEMENT_NOT_FOUND";
 inline constexpr std::string_view kOriginNotFound = "ORIGIN_NOT_FOUND";
 inline constexpr std::string_view kForwarderNotFound = "FORWARDER_NOT_FOUND";
+inline constexpr std::string_view kSessionNotFound = "SESSION_NOT_FOUND";
 inline constexpr std::string_view kOriginIdInUse = "ORIGIN_ID_IN_USE";
 inline constexpr std::string_view kStreamHeld = "STREAM_HELD";
 inline constexpr std::string_view kIncarnationDead = "INCARNATION_DEAD";
@@ -39,6 +40,7 @@ inline constexpr auto kReasons = std::to_array<ReasonCode>({
     {reason::kPlacementNotFound, grpc::NOT_FOUND},
     {reason::kOriginNotFound, grpc::NOT_FOUND},
     {reason::kForwarderNotFound, grpc::NOT_FOUND},
+    {reason::kSessionNotFound, grpc::NOT_FOUND},
     {reason::kOriginIdInUse, grpc::ALREADY_EXISTS},
     {reason::kStreamHeld, grpc::ALREADY_EXISTS},
     {reason::kIncarnationDead, grpc::FAILED_PRECONDITION},

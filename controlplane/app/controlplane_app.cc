@@ -28,6 +28,7 @@
 #include "controlplane/app/state_file.h"
 #include "controlplane/app/store_factory.h"
 #include "controlplane/core/cluster_core.h"
+#include "controlplane/peering/peer_codec.h"
 #include "controlplane/service/services.h"
 #include "weir/config/v1/config.pb.h"
 
@@ -94,7 +95,7 @@ class Process {
         prober_(io_, executor_, clock_, random_),
         store_(plan, {io_, executor_, clock_, random_, metrics_}, decorate),
         core_({executor_, clock_, random_, store_.store(), metrics_, log::Logger("core"), keeper,
-               prober_, options_of(config, plan.name, version)},
+               prober_, options_of(config, plan.name, version), plan.memory ? nullptr : &codec_},
               std::move(kept)),
         services_(executor_, core_) {
     metrics::expose_build_info(metrics_, "weir-controlplane", version);
@@ -115,6 +116,7 @@ class Process {
   metrics::Registry metrics_;
   RtmpProber prober_;
   OpenStore store_;
+  const peering::ProtoPeerCodec codec_;
   core::ClusterCore core_;
   service::Services services_;
   std::unique_ptr<admin::AdminServer> admin_;

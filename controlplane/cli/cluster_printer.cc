@@ -27,6 +27,18 @@ std::string cluster_facts(const api::ClusterStatus& status) {
                                   status.streams_direct(), status.streams_split()));
   facts.add("attached", fmt::format("{} forwarders, {} agents", status.forwarders_attached(),
                                     status.agents_attached()));
+  for (const api::ReplicaStatus& replica : status.replicas()) {
+    std::string text = fmt::format("{}  version {}, up {}, {} forwarders, {} agents", replica.id(),
+                                   replica.version(), duration_text(replica.uptime()),
+                                   replica.forwarders_attached(), replica.agents_attached());
+    if (replica.answers()) {
+      text += ", answers";
+    } else {
+      text += fmt::format(", heard {} ago", duration_text(replica.age()));
+    }
+    if (replica.stale()) text += ", STALE";
+    facts.add("replicas", text);
+  }
   facts.add("sessions",
             fmt::format("{} publishers, {} players", status.publishers(), status.players()));
   for (const std::string& warning : status.warnings()) facts.add("warning", warning);

@@ -51,6 +51,7 @@ void add_stream_explain(CLI::App& noun, Action& action);
 void add_forwarder_list(CLI::App& noun, Action& action);
 void add_forwarder_get(CLI::App& noun, Action& action);
 void add_session_list(CLI::App& noun, Action& action);
+void add_session_kick(CLI::App& noun, Action& action);
 void add_place(CLI::App& root, Action& action);
 void add_event_watch(CLI::App& noun, Action& action);
 

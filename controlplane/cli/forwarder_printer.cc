@@ -32,6 +32,7 @@ std::string forwarder_table(const api::ListForwardersResponse& list, bool wide, 
                {"PLAYERS"},
                {"SEEN"},
                {"AGE"},
+               {"REPLICA", true},
                {"INSTANCE", true},
                {"VERSION", true},
                {"UNIDENTIFIED", true}},
@@ -41,7 +42,7 @@ std::string forwarder_table(const api::ListForwardersResponse& list, bool wide, 
                listeners_text(forwarder), fmt::format("{}", forwarder.publishers()),
                fmt::format("{}", forwarder.players()), seen_text(forwarder),
                age_text(forwarder.has_create_time(), forwarder.create_time(), now),
-               forwarder.instance(), forwarder.version(),
+               forwarder.replica(), forwarder.instance(), forwarder.version(),
                fmt::format("{}", forwarder.unidentified())});
   }
   return table.str();
@@ -51,6 +52,7 @@ std::string forwarder_facts(const api::Forwarder& forwarder, WallTime now) {
   Facts facts;
   facts.add("id", forwarder.id());
   facts.add("attached", forwarder.attached() ? "yes" : "no");
+  facts.add("replica", forwarder.replica());
   facts.add("last seen", seen_text(forwarder));
   facts.add("age", age_text(forwarder.has_create_time(), forwarder.create_time(), now));
   facts.add("instance", forwarder.instance());

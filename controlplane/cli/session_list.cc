@@ -37,9 +37,12 @@ int session_list(const SessionListArguments& arguments, Context& context) {
     return 0;
   }
   context.out << session_table(all, context.output == Output::kWide, context.clock.wall_now());
-  for (const std::string& forwarder : all.unreachable())
-    context.err << "weirctl: forwarder " << forwarder
-                << " is not attached: its sessions may be out of date\n";
+  for (const std::string& name : all.unreachable()) {
+    context.err << "weirctl: " << name
+                << (name.starts_with("replicas/")
+                        ? " did not answer: the sessions of its forwarders are missing\n"
+                        : " is not attached: its sessions may be out of date\n");
+  }
   return 0;
 }
 

@@ -62,6 +62,7 @@ void declare_commands(CLI::App& app, Action& action) {
   add_forwarder_get(forwarder, action);
   CLI::App& session = add_noun(app, "session", "client sessions");
   add_session_list(session, action);
+  add_session_kick(session, action);
   add_place(app, action);
   CLI::App& event = add_noun(app, "event", "what happened and happens");
   add_event_watch(event, action);

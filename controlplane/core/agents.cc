@@ -70,6 +70,7 @@ void Agents::message(const std::shared_ptr<AgentLink>& link, AgentUp message) {
   if (attached == links_.end())
     return link->end(Reason::kInvalidField, "the first message is a hello");
   Agent& agent = agents_.at(attached->second);
+  agent.last_message = context_.clock.now();
   liveness_.tell([&](membership::Membership& rules) {
     return rules.agent_message(agent.id, context_.clock.now());
   });
@@ -95,6 +96,13 @@ void Agents::hello(const std::shared_ptr<AgentLink>& link, AgentHello hello) {
   if (!agents_.contains(hello.agent) && agents_.size() >= kAgentsMax) {
     return link->end(Reason::kLimitReached, "too many agents");
   }
+  const AttachStream stream{hello.instance, hello.attach, context_.clock.now()};
+  const auto known_here = agents_.find(hello.agent);
+  const bool late = known_here != agents_.end() && known_here->second.stream.counted_with(stream) &&
+                    known_here->second.stream.newer_than(stream);
+  if (late || (superseded && superseded(hello.agent, &stream))) {
+    return link->end(Reason::kBusyRetry, "a newer stream of this agent is attached");
+  }
   Agent& agent = agents_[hello.agent];
   if (agent.link) {
     if (agent.instance != hello.instance) {
@@ -108,6 +116,8 @@ void Agents::hello(const std::shared_ptr<AgentLink>& link, AgentHello hello) {
   agent.id = hello.agent;
   agent.instance = hello.instance;
   agent.link = link;
+  agent.stream = stream;
+  agent.last_message = stream.since;
   agent.detached_since.reset();
   links_.emplace(link.get(), agent.id);
   link->send(AgentWelcome{context_.options.replica, generation_.value(), kReportInterval,
@@ -133,6 +143,12 @@ void Agents::hello(const std::shared_ptr<AgentLink>& link, AgentHello hello) {
     const OriginId own = seen.own;
     Origin* origin = note_seen(agent, std::move(seen));
     if (origin == nullptr) continue;
+    // Registered through another replica, and nobody else's since.
+    const auto* record = view_.origin(origin->id);
+    const bool his = record != nullptr && !owners_.contains(origin->id) &&
+                     record->description.agent == agent.id && !record->incarnation.empty() &&
+                     record->incarnation == origin->seen.incarnation;
+    if (his) owners_.emplace(origin->id, Own{agent.id, own});
     if (owns(agent.id, own, origin->id)) {
       known.push_back({origin->id, !origin->seen.process.empty(), origin->seen.probe_answered});
     } else if (!owners_.contains(origin->id) && view_.origin(origin->id) == nullptr) {
@@ -381,6 +397,8 @@ void Agents::detach(Agent& agent) {
   agent.detached_since = context_.clock.now();
   events_.add("AGENT_DETACHED", Severity::kWarning, agent_name(agent.id),
               "its attach stream has ended; its origins are suspect");
+  // Attached to another replica by now, which hears it.
+  if (superseded && superseded(agent.id, nullptr)) return;
   liveness_.tell([&](membership::Membership& rules) {
     return rules.agent_detached(agent.id, context_.clock.now());
   });

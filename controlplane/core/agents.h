@@ -6,6 +6,7 @@
 // here they are matched with the ids in the cluster, which differ when two live origins ask for
 // one. Threading: the core's thread. Lifetime: links are shared with the RPC edge.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "controlplane/core/attach_stream.h"
 #include "controlplane/core/cluster_view.h"
 #include "controlplane/core/context.h"
 #include "controlplane/core/direct_streams.h"
@@ -24,6 +26,7 @@
 #include "controlplane/core/links.h"
 #include "controlplane/core/liveness.h"
 #include "controlplane/core/origin_board.h"
+#include "controlplane/core/peer_messages.h"
 #include "controlplane/core/reported_streams.h"
 #include "controlplane/core/restorer.h"
 #include "controlplane/core/stream_spellings.h"
@@ -50,6 +53,18 @@ class Agents {
   void admit(const OriginId& origin);
   /// The store's history is another one: every process is registered again.
   void register_all();
+
+  // --- with other replicas
+  bool attached(const AgentId& agent) const;
+  /// Of its newest stream here; null: not known here.
+  const AttachStream* stream(const AgentId& agent) const;
+  /// It has a newer attach stream at another replica: nothing of it is kept here.
+  void let_go(const AgentId& agent);
+  /// The attached ones, as other replicas are told of them.
+  std::vector<PeerAgent> told() const;
+  /// Whether another replica has a newer stream of it than this one; any stream where none is
+  /// named.
+  std::function<bool(const AgentId&, const AttachStream*)> superseded;
 
   std::size_t attached_count() const { return links_.size(); }
   /// Origins that attached agents watch and whose process has not been seen to run.
@@ -79,6 +94,8 @@ class Agents {
     AgentId id;
     std::string instance;
     std::shared_ptr<AgentLink> link;  ///< null = not attached
+    AttachStream stream;              ///< the newest one here
+    MonotonicTime last_message{};
     std::optional<MonotonicTime> detached_since;
     std::map<OriginId, Origin> origins;        ///< by the agent's own name
     std::map<OriginId, std::string> rejected;  ///< likewise, and why

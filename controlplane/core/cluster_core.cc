@@ -14,19 +14,24 @@ Epoch highest_epoch(const ForwarderHello& hello) {
   return highest;
 }
 
+constexpr std::size_t kInstanceLength = 16;
+
 }  // namespace
 
 ClusterCore::ClusterCore(Context context, KeptState kept)
     : context_(std::move(context)),
       events_(context_.executor, context_.clock, context_.metrics, log::Logger("events")),
+      replicas_(context_, events_, context_.random.token(kInstanceLength)),
+      mailroom_(context_, replicas_),
       generation_(context_, view_, events_, kept.generation),
       board_(context_, view_),
       liveness_(context_, view_, generation_, events_, board_),
       forwarders_(context_, view_, generation_, events_, *this),
+      desk_(context_, forwarders_, sessions_, replicas_, mailroom_),
       routes_(context_, view_, generation_, board_, forwarders_),
-      restorer_(context_, view_, generation_, sessions_, forwarders_),
-      holders_(context_, view_, generation_, sessions_, forwarders_, restorer_),
-      takeover_(context_, sessions_, forwarders_),
+      restorer_(context_, view_, generation_, sessions_, forwarders_, replicas_),
+      holders_(context_, view_, generation_, sessions_, forwarders_, desk_, restorer_),
+      takeover_(context_, desk_),
       placements_(context_, view_, generation_, board_, liveness_, routes_, takeover_, sessions_),
       direct_(context_, view_, generation_, events_, reported_),
       agents_(context_, view_, generation_, events_, board_, liveness_, holders_, restorer_,
@@ -34,8 +39,13 @@ ClusterCore::ClusterCore(Context context, KeptState kept)
       static_origins_(context_, view_, generation_, liveness_, std::move(kept)),
       narrator_(view_, generation_, events_),
       listing_(context_, view_, generation_, sessions_, board_, liveness_, forwarders_, agents_,
-               static_origins_, reported_, direct_) {
+               static_origins_, reported_, direct_, replicas_),
+      cluster_sessions_(context_, events_, replicas_, mailroom_, desk_, listing_, sessions_),
+      peer_liveness_(context_, view_, events_, replicas_, liveness_, board_, forwarders_, agents_),
+      peers_(context_, view_, generation_, events_, sessions_, board_, liveness_, forwarders_,
+             agents_, replicas_, mailroom_, peer_liveness_) {
   connect();
+  connect_peers();
 }
 
 ClusterCore::~ClusterCore() = default;
@@ -56,18 +66,73 @@ void ClusterCore::connect() {
   board_.slow_start = [this] { return !generation_.settling(); };
   liveness_.on_table_changed = [this] { routes_.table_changed(); };
   liveness_.admit = [this](const OriginId& origin) {
-    if (static_origins_.knows(origin)) return static_origins_.admit(origin);
-    agents_.admit(origin);
+    if (!static_origins_.knows(origin)) return agents_.admit(origin);
+    // One new life, not one from each replica.
+    if (replicas_.cares_here(origin)) static_origins_.admit(origin);
   };
+}
+
+void ClusterCore::connect_peers() {
+  if (context_.codec != nullptr) events_.name_ring(replicas_.instance());
+  generation_.on_peers = [this](const store::Change& change) { peers_.changed(change); };
+  replicas_.on_bulletin = [this](const Replicas::Replica& replica) {
+    peer_liveness_.bulletin(replica);
+  };
+  replicas_.on_agent_gone = [this](const AgentId& agent) { peer_liveness_.agent_gone(agent); };
+  replicas_.on_forwarder_gone = [this](const ForwarderId& forwarder) {
+    peer_liveness_.forwarder_gone(forwarder);
+  };
+  replicas_.on_live = [this] { board_.set_replicas(replicas_.live()); };
+  mailroom_.attached_here = [this](const ForwarderId& id) { return forwarders_.attached(id); };
+  mailroom_.on_question = [this](const Mailroom::Body& question,
+                                 Callback<void(Mailroom::Body)> respond) {
+    answer(question, std::move(respond));
+  };
+  liveness_.cares_here = [this](const OriginId& origin) { return replicas_.cares_here(origin); };
+  forwarders_.superseded = [this](const ForwarderId& id, const AttachStream& stream) {
+    const auto* listed = replicas_.find(id);
+    return listed != nullptr && listed->stream.counted_with(stream) &&
+           listed->stream.newer_than(stream);
+  };
+  agents_.superseded = [this](const AgentId& id, const AttachStream* stream) {
+    const auto* listed = replicas_.find(id);
+    if (listed == nullptr) return false;
+    if (stream == nullptr) {
+      const AttachStream* here = agents_.stream(id);
+      return here != nullptr && listed->stream.newer_than(*here);
+    }
+    return listed->stream.counted_with(*stream) && listed->stream.newer_than(*stream);
+  };
+  direct_.reported_elsewhere = [this](const OriginId& origin) {
+    const auto* record = view_.origin(origin);
+    return record != nullptr && replicas_.where(record->description.agent) != nullptr;
+  };
+  placements_.players_wait_elsewhere = [this](const StreamKey& stream) {
+    return replicas_.players_wait(stream);
+  };
+}
+
+void ClusterCore::answer(const Mailroom::Body& question, Callback<void(Mailroom::Body)> respond) {
+  if (const auto* ask = std::get_if<AskSessions>(&question)) {
+    desk_.answer(*ask, std::move(respond));
+  } else if (const auto* close = std::get_if<CloseRemote>(&question)) {
+    desk_.answer(*close, std::move(respond));
+  } else if (const auto* list = std::get_if<ListRemote>(&question)) {
+    cluster_sessions_.answer(*list, std::move(respond));
+  } else if (const auto* kick = std::get_if<KickRemote>(&question)) {
+    cluster_sessions_.answer(*kick, std::move(respond));
+  }
 }
 
 void ClusterCore::start() {
   generation_.start();
   tick();
+  peers_.start();
 }
 
 void ClusterCore::stop(std::string_view reason) {
   context_.executor.cancel(tick_timer_);
+  peers_.stop();
   forwarders_.end_all(reason);
   agents_.end_all(reason);
   static_origins_.save();
@@ -75,7 +140,8 @@ void ClusterCore::stop(std::string_view reason) {
 
 std::vector<std::string> ClusterCore::not_ready() const {
   if (generation_.ready()) return {};
-  return {"the store has not been read yet"};
+  if (!generation_.joined_at()) return {"the store has not been read yet"};
+  return {"the other replicas have not been heard yet"};
 }
 
 void ClusterCore::tick() {
@@ -98,6 +164,7 @@ void ClusterCore::run_each_second() {
   agents_.tick();
   direct_.sweep();
   placements_.tick();
+  cluster_sessions_.tick();
   static_origins_.save();
   refresh_metrics();
 }
@@ -131,12 +198,14 @@ void ClusterCore::refresh_metrics() {
       .set(status.origins_rejected);
   constexpr auto kAttached = "weir_controlplane_attached";
   constexpr auto kAttachedHelp = "Attach streams, by kind of peer";
-  set(kAttached, kAttachedHelp, "peer", "forwarder", status.forwarders_attached);
-  set(kAttached, kAttachedHelp, "peer", "agent", status.agents_attached);
+  set(kAttached, kAttachedHelp, "peer", "forwarder",
+      static_cast<double>(forwarders_.attached_count()));
+  set(kAttached, kAttachedHelp, "peer", "agent", static_cast<double>(agents_.attached_count()));
   constexpr auto kSessions = "weir_controlplane_sessions";
   constexpr auto kSessionsHelp = "Client sessions that forwarders told of, by intent";
-  set(kSessions, kSessionsHelp, "intent", "publish", status.sessions.publishers);
-  set(kSessions, kSessionsHelp, "intent", "play", status.sessions.players);
+  const auto sessions = sessions_.all();
+  set(kSessions, kSessionsHelp, "intent", "publish", sessions.publishers);
+  set(kSessions, kSessionsHelp, "intent", "play", sessions.players);
   context_.metrics
       .gauge("weir_controlplane_verdicts_frozen", "1 while death verdicts are held back")
       .set(status.verdicts_frozen ? 1 : 0);
@@ -149,10 +218,16 @@ void ClusterCore::forwarder_attached(const ForwarderHello& hello) {
   // What it holds is claimed back before its players ask where that is.
   holders_.attached(hello);
   routes_.attached(hello.forwarder, hello.interests);
+  for (const ClientSession& session : hello.sessions) peers_.player_told(session);
+  mailroom_.attached(hello.forwarder);
+  peers_.hurry();
 }
 
 void ClusterCore::forwarder_detached(const ForwarderId& forwarder) {
   routes_.detached(forwarder);
+  peers_.hurry();
+  // Attached to another replica by now, which hears it.
+  if (replicas_.where(forwarder) != nullptr) return;
   liveness_.tell([&](membership::Membership& rules) {
     return rules.forwarder_detached(forwarder, context_.clock.now());
   });
@@ -162,8 +237,13 @@ void ClusterCore::forwarder_forgotten(const ForwarderId& forwarder) {
   holders_.forgotten(forwarder);
 }
 
+void ClusterCore::forwarder_moved(const ForwarderId& forwarder) {
+  holders_.moved(forwarder);
+}
+
 void ClusterCore::sessions_changed(const ForwarderId& forwarder, const SessionChanges& changes) {
   holders_.changed(forwarder, changes);
+  for (const ClientSession& session : changes.upserted) peers_.player_told(session);
 }
 
 void ClusterCore::dial_reported(const ForwarderId& forwarder, const DialReport& report) {

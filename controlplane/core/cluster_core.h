@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "controlplane/core/agents.h"
+#include "controlplane/core/cluster_sessions.h"
 #include "controlplane/core/cluster_view.h"
 #include "controlplane/core/context.h"
 #include "controlplane/core/direct_streams.h"
@@ -25,12 +26,17 @@
 #include "controlplane/core/holders.h"
 #include "controlplane/core/listing.h"
 #include "controlplane/core/liveness.h"
+#include "controlplane/core/mailroom.h"
 #include "controlplane/core/narrator.h"
 #include "controlplane/core/origin_board.h"
+#include "controlplane/core/peer_liveness.h"
+#include "controlplane/core/peers.h"
 #include "controlplane/core/placements.h"
+#include "controlplane/core/replicas.h"
 #include "controlplane/core/reported_streams.h"
 #include "controlplane/core/restorer.h"
 #include "controlplane/core/routes.h"
+#include "controlplane/core/session_desk.h"
 #include "controlplane/core/session_table.h"
 #include "controlplane/core/static_origins.h"
 #include "controlplane/core/takeover.h"
@@ -73,12 +79,14 @@ class ClusterCore final : private ForwarderListener {
   StaticOrigins& origins() { return static_origins_; }
   EventRing& events() { return events_; }
   Listing& listing() { return listing_; }
+  ClusterSessions& sessions() { return cluster_sessions_; }
 
  private:
   // ForwarderListener
   void forwarder_attached(const ForwarderHello& hello) override;
   void forwarder_detached(const ForwarderId& forwarder) override;
   void forwarder_forgotten(const ForwarderId& forwarder) override;
+  void forwarder_moved(const ForwarderId& forwarder) override;
   void sessions_changed(const ForwarderId& forwarder, const SessionChanges& changes) override;
   void dial_reported(const ForwarderId& forwarder, const DialReport& report) override;
   void interest_changed(const ForwarderId& forwarder, const RouteInterest& interest) override;
@@ -87,18 +95,23 @@ class ClusterCore final : private ForwarderListener {
   void claimed(const ForwarderId& forwarder, const ClaimRequest& claim) override;
 
   void connect();
+  void connect_peers();
+  void answer(const Mailroom::Body& question, Callback<void(Mailroom::Body)> respond);
   void tick();
   void run_each_second();
   void refresh_metrics();
 
   Context context_;
   EventRing events_;
+  Replicas replicas_;
+  Mailroom mailroom_;
   ClusterView view_;
   Generation generation_;
   SessionTable sessions_;
   OriginBoard board_;
   Liveness liveness_;
   Forwarders forwarders_;
+  SessionDesk desk_;
   Routes routes_;
   Restorer restorer_;
   Holders holders_;
@@ -110,6 +123,9 @@ class ClusterCore final : private ForwarderListener {
   StaticOrigins static_origins_;
   Narrator narrator_;
   Listing listing_;
+  ClusterSessions cluster_sessions_;
+  PeerLiveness peer_liveness_;
+  Peers peers_;
   TimerId tick_timer_ = 0;
   std::uint64_t ticks_ = 0;
 };

@@ -76,6 +76,8 @@ class OriginProber {
                      Callback<void(ContactOutcome)> done) = 0;
 };
 
+class PeerCodec;
+
 struct Context {
   Executor& executor;
   const Clock& clock;
@@ -86,6 +88,8 @@ struct Context {
   StateKeeper& keeper;
   OriginProber& prober;
   Options options;
+  /// How to write to other replicas; null: there cannot be any (an embedded store).
+  const PeerCodec* codec = nullptr;
 };
 
 }  // namespace weir::core

@@ -222,6 +222,7 @@ void DirectStreams::sweep() {
   for (auto& [origin, of] : origins_) {
     if (of.direct == 0 || now - of.heard < kDetachedKept) continue;
     of.heard = now;  // asked again, should the store not answer
+    if (reported_elsewhere && reported_elsewhere(origin)) continue;
     release_all(origin, nullptr);
   }
 }

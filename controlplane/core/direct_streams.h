@@ -8,6 +8,7 @@
 // Threading: the core's thread. Lifetime: as the core.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -32,6 +33,8 @@ class DirectStreams {
   void report_taken(const OriginId& origin, std::uint64_t reading);
   /// Each second.
   void sweep();
+  /// Whether another replica hears of an origin's streams.
+  std::function<bool(const OriginId&)> reported_elsewhere;
 
   /// Where a stream is live besides its placement, as confirmed.
   std::vector<OriginId> split_at(const StreamKey& stream) const;

@@ -17,6 +17,7 @@ enum class Reason {
   kPlacementNotFound,
   kOriginNotFound,
   kForwarderNotFound,
+  kSessionNotFound,
   kOriginIdInUse,
   kNoEligibleOrigin,
   kStreamHeld,

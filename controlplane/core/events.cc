@@ -1,6 +1,7 @@
 #include "controlplane/core/events.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -12,9 +13,13 @@ namespace {
 constexpr std::size_t kBatch = 64;
 constexpr auto kIdleMarker = 10s;
 
-std::string encode_token(Revision revision) {
-  return format_as(revision);
-}
+/// What happened at one replica and shows nowhere else.
+constexpr std::array<std::string_view, 14> kTold{
+    "AGENT_ATTACHED",     "AGENT_DETACHED",     "AGENT_REPLACED",  "FORWARDER_ATTACHED",
+    "FORWARDER_DETACHED", "FORWARDER_REPLACED", "ORIGIN_ID_TAKEN", "ORIGIN_REJECTED",
+    "REPLICA_ID_TAKEN",   "SESSION_KICKED",     "STORE_BACK",      "STORE_STALE",
+    "STREAM_SPLIT",       "STREAM_SPLIT_ENDED"};
+static_assert(std::ranges::is_sorted(kTold));
 
 std::optional<Revision> decode_token(std::string_view text) {
   Revision revision;
@@ -65,14 +70,25 @@ void EventRing::add(std::string_view type, Severity severity, std::string subjec
       .counter("weir_controlplane_events_total", "Events of the cluster, by type",
                {{"type", std::string(type)}})
       .add();
+  push({{},
+        clock_.wall_now(),
+        std::string(type),
+        severity,
+        std::move(subject),
+        std::move(message),
+        std::move(attributes)});
+  if (tell_ && std::ranges::binary_search(kTold, type)) tell_(events_.back());
+}
+
+void EventRing::take(Event event) {
+  log_.debug("{} {}: {}", event.type, event.subject, event.message);
+  push(std::move(event));
+}
+
+void EventRing::push(Event event) {
   const Era& era = eras_.back();
-  events_.push_back({{era.generation, next_ - era.first + 1},
-                     clock_.wall_now(),
-                     std::string(type),
-                     severity,
-                     std::move(subject),
-                     std::move(message),
-                     std::move(attributes)});
+  event.revision = {era.generation, next_ - era.first + 1};
+  events_.push_back(std::move(event));
   ++next_;
   if (events_.size() > kEventsKept) events_.pop_front();
   // An era whose events are all gone can no longer be resumed from; the present one always stays.
@@ -99,7 +115,12 @@ Answer<EventCursor> EventRing::open(const std::string& token, std::optional<Dura
     }
     return cursor;
   }
-  const auto revision = decode_token(token);
+  const std::string_view text(token);
+  const auto at = text.find('@');
+  if ((at == std::string_view::npos ? std::string_view{} : text.substr(at + 1)) != ring_) {
+    return expired("the resume token is of another replica, or of its earlier run");
+  }
+  const auto revision = decode_token(text.substr(0, at));
   if (!revision) return expired("the resume token is not one of this cluster's");
   const auto era = std::find_if(eras_.begin(), eras_.end(),
                                 [&](const Era& e) { return e.generation == revision->generation; });
@@ -143,7 +164,7 @@ EventBatch EventRing::batch_from(EventCursor cursor) const {
   }
   while (cursor.next < next_ && batch.events.size() < kBatch) {
     batch.events.push_back(events_[cursor.next - oldest()]);
-    batch.tokens.push_back(encode_token(batch.events.back().revision));
+    batch.tokens.push_back(this->token(batch.events.back().revision));
     ++cursor.next;
   }
   if (cursor.next == next_) {
@@ -161,7 +182,11 @@ std::string EventRing::token_before(std::uint64_t next) const {
   for (const Era& era : eras_) {
     if (era.first <= next) at = &era;
   }
-  return encode_token({at->generation, next - at->first});
+  return token({at->generation, next - at->first});
+}
+
+std::string EventRing::token(const Revision& revision) const {
+  return ring_.empty() ? format_as(revision) : fmt::format("{}@{}", revision, ring_);
 }
 
 void EventRing::wake() {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -64,6 +65,13 @@ class EventRing {
   void set_generation(std::uint64_t generation);
   void add(std::string_view type, Severity severity, std::string subject, std::string message,
            Attributes attributes = {});
+  /// An event of another replica, which told of it; numbered as one of ours.
+  void take(Event event);
+  /// Called with each later event that only this replica can tell of. Others are seen by every
+  /// replica for itself: changes of the store, and what the liveness rules make of them.
+  void tell_others(std::function<void(const Event&)> tell) { tell_ = std::move(tell); }
+  /// Tokens name the ring, since numbers mean something else at another replica.
+  void name_ring(std::string name) { ring_ = std::move(name); }
 
   /// Errors: kResumeTokenExpired, kLimitReached. `since`: only events not older.
   Answer<EventCursor> open(const std::string& token, std::optional<Duration> since) const;
@@ -88,6 +96,8 @@ class EventRing {
   std::uint64_t oldest() const { return next_ - events_.size(); }
   EventBatch batch_from(EventCursor cursor) const;
   std::string token_before(std::uint64_t next) const;
+  std::string token(const Revision& revision) const;
+  void push(Event event);
   void wake();
   std::shared_ptr<void> take_place() const;
 
@@ -95,6 +105,8 @@ class EventRing {
   const Clock& clock_;
   metrics::Registry& metrics_;
   log::Logger log_;
+  std::function<void(const Event&)> tell_;
+  std::string ring_;
   std::deque<Event> events_;
   std::uint64_t next_ = 1;  ///< sequence of the next event, across generations
   std::deque<Era> eras_;

@@ -62,7 +62,13 @@ void Forwarders::hello(const std::shared_ptr<ForwarderLink>& link, ForwarderHell
   generation_.seen(hello.generation_seen);
   if (!generation_.ready())
     return link->end(Reason::kStoreUnavailable, "the store cannot be reached yet");
+  const AttachStream stream{hello.instance, hello.attach, context_.clock.now()};
   const auto known = records_.find(hello.forwarder);
+  const bool late = known != records_.end() && known->second.stream.counted_with(stream) &&
+                    known->second.stream.newer_than(stream);
+  if (late || (superseded && superseded(hello.forwarder, stream))) {
+    return link->end(Reason::kBusyRetry, "a newer stream of this forwarder is attached");
+  }
   if (known == records_.end() && records_.size() >= kForwardersMax) {
     return link->end(Reason::kLimitReached, "too many forwarders");
   }
@@ -84,6 +90,8 @@ void Forwarders::hello(const std::shared_ptr<ForwarderLink>& link, ForwarderHell
   record.zone = hello.zone;
   record.listeners = hello.listeners;
   record.unidentified = hello.unidentified;
+  record.stream = stream;
+  record.active_incarnations.clear();
   record.link = link;
   record.last_seen = context_.clock.now();
   record.detached_since.reset();
@@ -115,6 +123,10 @@ void Forwarders::dispatch(ForwarderRecord& record, ForwarderUp& message) {
     answer_query(answer->query, std::move(answer->sessions));
   } else if (auto* heartbeat = std::get_if<ForwarderHeartbeat>(&message)) {
     record.unidentified = heartbeat->unidentified;
+    record.active_incarnations = heartbeat->active_incarnations;
+    if (record.active_incarnations.size() > kActiveIncarnationsMax) {
+      record.active_incarnations.resize(kActiveIncarnationsMax);
+    }
     listener_.bytes_seen(id, heartbeat->active_incarnations);
   } else if (auto* claim = std::get_if<ClaimRequest>(&message)) {
     listener_.claimed(id, *claim);
@@ -140,6 +152,18 @@ void Forwarders::detach(ForwarderRecord& record) {
   events_.add("FORWARDER_DETACHED", Severity::kWarning, forwarder_name(id),
               "its attach stream has ended; its sessions run on");
   listener_.forwarder_detached(id);
+}
+
+void Forwarders::let_go(const ForwarderId& forwarder) {
+  const auto found = records_.find(forwarder);
+  if (found == records_.end()) return;
+  const auto link = found->second.link;
+  if (link) {
+    detach(found->second);
+    link->end(Reason::kBusyRetry, "this forwarder is attached to another replica");
+  }
+  records_.erase(forwarder);
+  listener_.forwarder_moved(forwarder);
 }
 
 void Forwarders::heartbeat() {

@@ -7,6 +7,7 @@
 // it.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "controlplane/core/attach_stream.h"
 #include "controlplane/core/cluster_view.h"
 #include "controlplane/core/context.h"
 #include "controlplane/core/events.h"
@@ -32,6 +34,8 @@ class ForwarderListener {
   virtual void forwarder_detached(const ForwarderId& forwarder) = 0;
   /// It has been away for so long that its sessions are no longer listed.
   virtual void forwarder_forgotten(const ForwarderId& forwarder) = 0;
+  /// It is attached to another replica, which has its sessions from now on.
+  virtual void forwarder_moved(const ForwarderId& forwarder) = 0;
   virtual void sessions_changed(const ForwarderId& forwarder, const SessionChanges& changes) = 0;
   virtual void dial_reported(const ForwarderId& forwarder, const DialReport& report) = 0;
   virtual void interest_changed(const ForwarderId& forwarder, const RouteInterest& interest) = 0;
@@ -52,6 +56,8 @@ struct ForwarderRecord {
   WallTime first_attached{};
   std::uint32_t unidentified = 0;
   bool heard_since_renewal = false;
+  AttachStream stream;                             ///< the newest one here
+  std::vector<IncarnationId> active_incarnations;  ///< as its last heartbeat says
 };
 
 class Forwarders {
@@ -67,6 +73,11 @@ class Forwarders {
   void opened(const std::shared_ptr<ForwarderLink>& link);
   void message(const std::shared_ptr<ForwarderLink>& link, ForwarderUp message);
   void closed(const std::shared_ptr<ForwarderLink>& link);
+
+  /// It has a newer attach stream at another replica: nothing of it is kept here.
+  void let_go(const ForwarderId& forwarder);
+  /// Whether another replica has a newer stream of it than this one.
+  std::function<bool(const ForwarderId&, const AttachStream&)> superseded;
 
   // --- timers
   void heartbeat();

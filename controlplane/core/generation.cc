@@ -22,6 +22,12 @@ Generation::~Generation() {
   if (subscription_ != 0) context_.store.unsubscribe(subscription_);
 }
 
+bool Generation::joined() const {
+  // Alone in the world, or nothing is placed yet anyway.
+  if (context_.codec == nullptr || state_.settling) return true;
+  return joined_at_ && context_.clock.now() - *joined_at_ >= kJoinWithin;
+}
+
 void Generation::start() {
   read();
 }
@@ -66,6 +72,7 @@ void Generation::read() {
 }
 
 void Generation::raise(std::uint64_t seen) {
+  raised_here_ = true;
   context_.store.raise_generation(seen, known_, view_.caller(),
                                   [this](store::Reply<store::GenerationState> reply) {
                                     // Whether it was raised is not known, and the next loss may
@@ -78,26 +85,32 @@ void Generation::raise(std::uint64_t seen) {
 
 void Generation::take(const store::GenerationState& state) {
   reading_ = false;
-  const bool raised = state.generation != state_.generation;
+  const std::uint64_t before = state_.generation;
+  const bool raised = state.generation != before;
   state_.generation = state.generation;
   known_ = std::max(known_, state.generation);
   generation_gauge_.set(static_cast<double>(state.generation));
-  if (raised) {
-    events_.set_generation(state.generation);
+  // Who joins a cluster finds a generation that others raised before his time.
+  const bool news = raised && (before != 0 || raised_here_);
+  raised_here_ = false;
+  if (raised) events_.set_generation(state.generation);
+  if (news) {
     events_.add("GENERATION_RAISED", Severity::kInfo, "cluster",
                 fmt::format("the store is at generation {}", state.generation));
   }
   set_settling(state.settling);
-  if (!subscribed_) {
-    subscribe();
-  } else if (raised) {
-    for (const auto& listener : on_raised) listener();
-  }
+  // What is remembered is of the history before: only what the store has now tells what has to be
+  // restored.
+  if (!subscribed_ || raised) subscribe();
 }
 
 void Generation::subscribe() {
-  if (subscribing_) return;
+  if (subscribing_) {
+    again_ = true;
+    return;
+  }
   subscribing_ = true;
+  again_ = false;
   if (subscription_ != 0) context_.store.unsubscribe(subscription_);
   subscription_ = context_.store.subscribe(
       [this](store::Reply<store::Snapshot> reply) {
@@ -105,8 +118,10 @@ void Generation::subscribe() {
         if (std::holds_alternative<store::StoreError>(reply)) {
           return retry([this] { subscribe(); });
         }
+        if (again_) return subscribe();
         auto& snapshot = std::get<store::Snapshot>(reply);
         subscribed_ = true;
+        if (!joined_at_) joined_at_ = context_.clock.now();
         set_settling(snapshot.settling);
         view_.replace(std::move(snapshot));
         for (const auto& listener : on_raised) listener();
@@ -120,6 +135,12 @@ void Generation::on_change(const store::Change& change) {
     return subscribe();
   }
   if (std::holds_alternative<store::Change::HistoryLost>(change.what)) return history_lost();
+  if (std::holds_alternative<store::Change::BulletinChanged>(change.what) ||
+      std::holds_alternative<store::Change::BroadcastReceived>(change.what) ||
+      std::holds_alternative<store::Change::MailCame>(change.what)) {
+    if (on_peers) on_peers(change);
+    return;
+  }
   view_.apply(change);
   if (const auto* raised = std::get_if<store::Change::GenerationRaised>(&change.what)) {
     if (raised->generation > state_.generation) take({raised->generation, true});

@@ -8,11 +8,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "controlplane/core/cluster_view.h"
 #include "controlplane/core/context.h"
 #include "controlplane/core/events.h"
+#include "controlplane/core/limits.h"
 #include "controlplane/core/messages.h"
 
 namespace weir::core {
@@ -36,10 +38,17 @@ class Generation {
 
   std::uint64_t value() const { return state_.generation; }
   bool settling() const { return state_.settling; }
-  /// The store was read and has a generation: requests can be answered.
-  bool ready() const { return subscribed_ && state_.generation != 0; }
+  /// The store was read and has a generation, and the other replicas have been heard: requests can
+  /// be answered.
+  bool ready() const { return subscribed_ && state_.generation != 0 && joined(); }
+  /// All bulletins have come round since the first snapshot: it is known who is attached where.
+  bool joined() const;
   /// What agents and forwarders judge this replica by.
-  ReplicaHeartbeat heartbeat() const { return {value(), !ready(), settling()}; }
+  ReplicaHeartbeat heartbeat() const { return {value(), stale(), settling()}; }
+  /// What is answered from memory may be out of date.
+  bool stale() const { return !ready() || context_.store.health().age > kStaleAfter; }
+  /// Since the first snapshot; missing = there is none yet.
+  std::optional<MonotonicTime> joined_at() const { return joined_at_; }
   /// Highest generation known, for the state-dir.
   std::uint64_t highest() const { return known_; }
   /// Until then an absent renewal means nothing.
@@ -50,6 +59,8 @@ class Generation {
   /// The generation is another one: what is held must be restored.
   std::vector<std::function<void()>> on_raised;
   std::vector<std::function<void()>> on_settled;
+  /// What the feed says of other replicas.
+  std::function<void(const store::Change&)> on_peers;
 
  private:
   void read();
@@ -66,9 +77,12 @@ class Generation {
   EventRing& events_;
   store::GenerationState state_;
   std::uint64_t known_;
-  bool reading_ = false;  ///< one read-raise sequence at a time
+  bool raised_here_ = false;  ///< asked for, by this replica
+  bool reading_ = false;      ///< one read-raise sequence at a time
   bool subscribed_ = false;
   bool subscribing_ = false;
+  bool again_ = false;  ///< what is being read may be of the history before
+  std::optional<MonotonicTime> joined_at_;
   std::uint64_t subscription_ = 0;
   MonotonicTime renewals_count_from_;
   TimerId settling_timer_ = 0;

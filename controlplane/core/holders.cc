@@ -10,12 +10,14 @@
 namespace weir::core {
 
 Holders::Holders(Context& context, ClusterView& view, Generation& generation,
-                 SessionTable& sessions, Forwarders& forwarders, Restorer& restorer)
+                 SessionTable& sessions, Forwarders& forwarders, SessionDesk& desk,
+                 Restorer& restorer)
     : context_(context),
       view_(view),
       generation_(generation),
       sessions_(sessions),
       forwarders_(forwarders),
+      desk_(desk),
       restorer_(restorer) {
   view_.on_placement([this](const ClusterView::PlacementChange& change) {
     const bool bound = change.after && change.after->state == model::PlacementState::kBound;
@@ -90,10 +92,21 @@ void Holders::forgotten(const ForwarderId& forwarder) {
   }
 }
 
+void Holders::moved(const ForwarderId& forwarder) {
+  sessions_.end_all_but(forwarder, {});
+  given_up_at_.insert_or_assign(forwarder, context_.clock.now() + kDetachedKept);
+}
+
 void Holders::give_up_lost_forwarders() {
   const MonotonicTime now = context_.clock.now();
   for (auto at = given_up_at_.begin(); at != given_up_at_.end();) {
-    const auto& [id, when] = *at;
+    auto& [id, when] = *at;
+    if (desk_.where(id) == SessionDesk::Where::kElsewhere) {
+      // Counted from when no replica has it.
+      when = now + kDetachedKept;
+      at = view_.holds_any(id) ? std::next(at) : given_up_at_.erase(at);
+      continue;
+    }
     if (when > now && forwarders_.find(id) == nullptr) {
       ++at;
       continue;
@@ -127,7 +140,7 @@ void Holders::origin_snapshot(const OriginId& origin, const IncarnationId& incar
   for (const auto& placement : missed) {
     const auto* holder = std::get_if<model::SessionHolder>(&placement.holder);
     if (holder == nullptr) continue;
-    if (forwarders_.attached(holder->forwarder)) {
+    if (desk_.attached(holder->forwarder)) {
       ask(placement);
     } else {
       orphan(placement, store::OrphanRequest::Evidence::kRenewalGone, age);
@@ -157,31 +170,43 @@ void Holders::sweep() {
     due.push_back(stream);
   }
   for (const StreamKey& stream : due) {
-    if (const auto placement = view_.placement(stream)) ask(*placement);
+    const auto placement = view_.placement(stream);
+    const auto* holder =
+        placement ? std::get_if<model::SessionHolder>(&placement->holder) : nullptr;
+    // Who is attached elsewhere is asked there.
+    if (holder != nullptr && forwarders_.attached(holder->forwarder)) ask(*placement);
   }
   give_up_lost_forwarders();
-  // Its forwarder is away and its origin dead: nobody is left to say that it still publishes.
   for (const auto& [id, forwarder] : forwarders_.all()) {
     if (forwarder.link || now - *forwarder.detached_since < store::kRenewalExpiry) continue;
-    std::vector<model::Placement> lost;
-    for (auto& placement : view_.placements_held_by(id)) {
-      const auto* record = view_.origin(placement.origin);
-      const bool dead =
-          record != nullptr && (record->dead || record->incarnation != placement.incarnation);
-      if (!dead || placement.state == model::PlacementState::kOrphaned) continue;
-      lost.push_back(std::move(placement));
-    }
-    for (const auto& placement : lost) {
-      orphan(placement, store::OrphanRequest::Evidence::kRenewalGone, std::nullopt);
-    }
+    if (!desk_.attached(id)) give_up_dead_origins(id);
+  }
+  for (const auto& [id, when] : given_up_at_) {
+    const bool away_for_long = when - kDetachedKept + store::kRenewalExpiry <= now;
+    if (away_for_long && !desk_.attached(id)) give_up_dead_origins(id);
+  }
+}
+
+/// Its forwarder is away and its origin dead: nobody is left to say that it still publishes.
+void Holders::give_up_dead_origins(const ForwarderId& forwarder) {
+  std::vector<model::Placement> lost;
+  for (auto& placement : view_.placements_held_by(forwarder)) {
+    const auto* record = view_.origin(placement.origin);
+    const bool dead =
+        record != nullptr && (record->dead || record->incarnation != placement.incarnation);
+    if (!dead || placement.state == model::PlacementState::kOrphaned) continue;
+    lost.push_back(std::move(placement));
+  }
+  for (const auto& placement : lost) {
+    orphan(placement, store::OrphanRequest::Evidence::kRenewalGone, std::nullopt);
   }
 }
 
 void Holders::ask(const model::Placement& placement) {
   const auto* holder = std::get_if<model::SessionHolder>(&placement.holder);
-  if (holder == nullptr || !forwarders_.attached(holder->forwarder)) return;
+  if (holder == nullptr || !desk_.attached(holder->forwarder)) return;
   const SessionId session = holder->session;
-  forwarders_.ask(
+  desk_.ask(
       holder->forwarder, {session}, [this, placement, session](const Forwarders::Facts& facts) {
         if (!facts) return;
         const bool known = std::any_of(facts->begin(), facts->end(), [&](const SessionFacts& fact) {

@@ -15,6 +15,7 @@
 #include "controlplane/core/forwarders.h"
 #include "controlplane/core/generation.h"
 #include "controlplane/core/restorer.h"
+#include "controlplane/core/session_desk.h"
 #include "controlplane/core/session_table.h"
 
 namespace weir::core {
@@ -22,12 +23,14 @@ namespace weir::core {
 class Holders {
  public:
   Holders(Context& context, ClusterView& view, Generation& generation, SessionTable& sessions,
-          Forwarders& forwarders, Restorer& restorer);
+          Forwarders& forwarders, SessionDesk& desk, Restorer& restorer);
 
   /// A hello: its sessions are complete.
   void attached(const ForwarderHello& hello);
   void changed(const ForwarderId& forwarder, const SessionChanges& changes);
   void forgotten(const ForwarderId& forwarder);
+  /// Another replica has it now, and its sessions.
+  void moved(const ForwarderId& forwarder);
 
   /// The streams that an origin says are live, all of them; read not longer than `age` ago.
   void origin_snapshot(const OriginId& origin, const IncarnationId& incarnation,
@@ -43,6 +46,7 @@ class Holders {
   void upserted(const ClientSession& session);
   void ended(const ClientSession& session);
   void give_up_lost_forwarders();
+  void give_up_dead_origins(const ForwarderId& forwarder);
   /// Orphans the placement when its holder's forwarder does not know the session any more.
   void ask(const model::Placement& placement);
   void orphan(const model::Placement& placement, store::OrphanRequest::Evidence evidence,
@@ -54,10 +58,12 @@ class Holders {
   Generation& generation_;
   SessionTable& sessions_;
   Forwarders& forwarders_;
+  SessionDesk& desk_;
   Restorer& restorer_;
   /// Bound and not confirmed: when to ask next.
   std::unordered_map<StreamKey, MonotonicTime> bound_;
-  /// Forwarders that hold placements and are not known here: when these become orphans.
+  /// Forwarders that hold placements and are not known here: when these become orphans, unless
+  /// another replica has them.
   std::unordered_map<ForwarderId, MonotonicTime> given_up_at_;
 };
 

@@ -25,6 +25,29 @@ inline constexpr auto kSnapshotInterval = 60s;  ///< told to agents
 /// What is known of origins grows old while no report comes: looked for this often.
 inline constexpr auto kStandingsLookedAt = 1s;
 
+// --- other replicas
+inline constexpr auto kPeerTick = 50ms;           ///< broadcasts are gathered for as long
+inline constexpr auto kBulletinInterval = 500ms;  ///< a replica tells how it stands
+inline constexpr auto kBulletinGap = 100ms;       ///< earlier after a change, but not sooner
+inline constexpr std::size_t kHurriedBytesMax = 256 * 1024;  ///< larger ones keep to the interval
+inline constexpr auto kReplicaSilence = 2s;  ///< without a bulletin: it does not live
+/// A peer that its replica names no more is moving, and attached to another one by then.
+inline constexpr auto kMoveGrace = 1s;
+inline constexpr auto kStaleAfter = 1500ms;  ///< age of the view of the store
+inline constexpr auto kJoinWithin = 750ms;   ///< of the first snapshot all bulletins have been read
+inline constexpr auto kGatherDeadline = 500ms;           ///< of lists that several replicas answer
+inline constexpr auto kFailingRemembered = 30s;          ///< dials of what failed lately are told
+inline constexpr std::size_t kPlayersWaitKept = 10'000;  ///< streams that players wait for, here
+inline constexpr std::size_t kPlayersWaitTold = 1'000;   ///< of these in a bulletin
+inline constexpr std::size_t kChargesPerBroadcast = 1'000;
+inline constexpr std::size_t kDialsPerBroadcast = 1'000;  ///< more are dropped
+inline constexpr std::size_t kEventsPerBroadcast = 100;   ///< more wait
+inline constexpr std::size_t kEventsWaitingMax = 2'000;   ///< more are dropped
+inline constexpr std::uint32_t kPeerDialsCounted = 50;    ///< of one entry of a broadcast
+inline constexpr std::size_t kMailOpenMax = 10'000;       ///< questions without an answer yet
+inline constexpr std::size_t kSessionsPerMail = 400;      ///< of a page; more follow in the next
+inline constexpr int kSameIdBulletins = 6;  ///< under our id, before we call ourselves otherwise
+
 // --- second publishers
 inline constexpr auto kSessionQueryTimeout = 300ms;
 inline constexpr auto kMediaIdle = 2s;  ///< without media for so long: may be taken over
@@ -62,6 +85,7 @@ inline constexpr std::size_t kSessionsPerForwarderMax = 200'000;
 inline constexpr std::size_t kInterestsPerForwarderMax = 200'000;
 inline constexpr std::size_t kStreamsPerOriginMax = 20'000;    ///< reported ones; more are ignored
 inline constexpr std::size_t kReportedStreamsMax = 2'000'000;  ///< likewise, of all origins
+inline constexpr std::size_t kActiveIncarnationsMax = 20'000;  ///< of one heartbeat, kept
 inline constexpr std::size_t kQueriesOpenMax = 10'000;
 inline constexpr std::size_t kPendingRestoresMax = 500'000;
 inline constexpr std::size_t kTextBytesMax = 256;  ///< ids, reasons, client agents
@@ -69,6 +93,8 @@ inline constexpr std::size_t kLabelsMax = 32;
 inline constexpr std::size_t kEndpointsMax = 16;
 
 static_assert(kTick < kHeartbeatInterval);
+static_assert(kBulletinInterval * 3 < kReplicaSilence && kReplicaSilence < store::kBulletinExpiry);
+static_assert(kPeerTick <= kBulletinGap && kBulletinInterval < kJoinWithin);
 static_assert(kHeartbeatInterval * 3 < 700ms, "a missed heartbeat does not end an attach stream");
 static_assert(kRenewInterval * 2 < store::kRenewalExpiry);
 static_assert(kSessionQueryTimeout < store::kIdleEvidenceAgeMax);

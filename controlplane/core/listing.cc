@@ -1,5 +1,7 @@
 #include "controlplane/core/listing.h"
 
+#include <map>
+#include <set>
 #include <utility>
 
 #include "controlplane/core/limits.h"
@@ -31,7 +33,7 @@ Page<T> page_of(const Map& map, typename Map::const_iterator from, std::size_t l
 Listing::Listing(Context& context, ClusterView& view, Generation& generation,
                  SessionTable& sessions, OriginBoard& board, Liveness& liveness,
                  Forwarders& forwarders, Agents& agents, StaticOrigins& static_origins,
-                 ReportedStreams& reported, DirectStreams& direct)
+                 ReportedStreams& reported, DirectStreams& direct, const Replicas& replicas)
     : context_(context),
       view_(view),
       generation_(generation),
@@ -43,6 +45,7 @@ Listing::Listing(Context& context, ClusterView& view, Generation& generation,
       static_origins_(static_origins),
       reported_(reported),
       direct_(direct),
+      replicas_(replicas),
       started_(context.clock.now()) {}
 
 Answer<OriginInfo> Listing::origin(const OriginId& id) const {
@@ -123,6 +126,11 @@ Page<StreamInfo> Listing::streams(const std::string& after, std::size_t limit,
 
 Answer<ForwarderInfo> Listing::forwarder(const ForwarderId& id) const {
   const auto* record = forwarders_.find(id);
+  if (record == nullptr || !record->link) {
+    if (const auto* replica = replicas_.where(id)) {
+      return describe(replica->forwarders.at(id).told, replica->id);
+    }
+  }
   if (record == nullptr) {
     return CoreError{Reason::kForwarderNotFound,
                      fmt::format("forwarder {} is not known", id.str()),
@@ -134,14 +142,48 @@ Answer<ForwarderInfo> Listing::forwarder(const ForwarderId& id) const {
 }
 
 ForwarderInfo Listing::describe(const ForwarderRecord& record) const {
-  return {record, context_.clock.now() - record.last_seen, sessions_.of_forwarder(record.id)};
+  ForwarderInfo info{record, record.link != nullptr, context_.options.replica,
+                     context_.clock.now() - record.last_seen, sessions_.of_forwarder(record.id)};
+  info.record.link.reset();
+  return info;
+}
+
+ForwarderInfo Listing::describe(const PeerForwarder& told, const ReplicaId& replica) const {
+  ForwarderInfo info;
+  info.record.id = told.forwarder;
+  info.record.instance = told.instance;
+  info.record.version = told.version;
+  info.record.zone = told.zone;
+  info.record.listeners = told.listeners;
+  info.record.first_attached = told.first_attached;
+  info.record.unidentified = told.unidentified;
+  info.attached = true;
+  info.replica = replica;
+  const auto& heard = replicas_.others().at(replica).heard;
+  info.last_seen_age = told.silence + (context_.clock.now() - heard);
+  info.sessions = {told.publishers, told.players};
+  return info;
 }
 
 Page<ForwarderInfo> Listing::forwarders(const std::string& after, std::size_t limit) const {
-  const auto& all = forwarders_.all();
-  return page_of<ForwarderInfo>(
-      all, all.upper_bound(ForwarderId(after)), limit,
-      [this](const ForwarderRecord& record) { return std::optional(describe(record)); });
+  std::set<ForwarderId> all;
+  const ForwarderId start(after);
+  for (const auto& [id, record] : forwarders_.all()) {
+    if (id > start) all.insert(id);
+  }
+  for (const auto* listed : replicas_.forwarders()) {
+    if (listed->told.forwarder > start) all.insert(listed->told.forwarder);
+  }
+  Page<ForwarderInfo> page;
+  for (const ForwarderId& id : all) {
+    if (page.items.size() == limit) {
+      page.next = page.items.back().record.id.str();
+      break;
+    }
+    auto info = forwarder(id);
+    if (auto* found = std::get_if<ForwarderInfo>(&info)) page.items.push_back(std::move(*found));
+  }
+  return page;
 }
 
 Page<SessionInfo> Listing::sessions(const std::string& after, std::size_t limit,
@@ -170,7 +212,7 @@ Page<SessionInfo> Listing::sessions(const std::string& after, std::size_t limit,
 std::vector<ForwarderId> Listing::unreachable(const ForwarderId& only) const {
   std::vector<ForwarderId> away;
   for (const auto& [id, record] : forwarders_.all()) {
-    if (record.link || (!only.empty() && id != only)) continue;
+    if (record.link || (!only.empty() && id != only) || replicas_.where(id)) continue;
     const auto counts = sessions_.of_forwarder(id);
     if (counts.publishers + counts.players > 0) away.push_back(id);
   }
@@ -208,8 +250,65 @@ StatusInfo Listing::status() const {
   status.agents_attached = static_cast<std::uint32_t>(agents_.attached_count());
   status.sessions = sessions_.all();
   status.uptime = context_.clock.now() - started_;
+  add_replicas(status);
   add_warnings(status);
   return status;
+}
+
+void Listing::add_replicas(StatusInfo& status) const {
+  const MonotonicTime now = context_.clock.now();
+  const auto health = context_.store.health();
+  std::map<ReplicaId, ReplicaInfo> replicas;
+  replicas[context_.options.replica] = {.id = context_.options.replica,
+                                        .instance = replicas_.instance(),
+                                        .version = context_.options.version,
+                                        .answers = true,
+                                        .uptime = status.uptime,
+                                        .stale = generation_.stale(),
+                                        .store_age = health.age,
+                                        .store_trouble = health.trouble,
+                                        .forwarders = status.forwarders_attached,
+                                        .agents = status.agents_attached};
+  for (const auto& [id, replica] : replicas_.others()) {
+    const Bulletin& told = replica.told;
+    const Duration age = now - replica.heard;
+    replicas[id] = {.id = id,
+                    .instance = told.instance,
+                    .version = told.version,
+                    .age = age,
+                    .uptime = told.uptime + age,
+                    .stale = told.store_age > kStaleAfter,
+                    .store_age = told.store_age,
+                    .store_trouble = told.store_trouble,
+                    .forwarders = static_cast<std::uint32_t>(replica.forwarders.size()),
+                    .agents = static_cast<std::uint32_t>(replica.agents.size())};
+    status.agents_attached += static_cast<std::uint32_t>(replica.agents.size());
+    for (const auto& [name, agent] : replica.agents) status.origins_rejected += agent.told.rejected;
+  }
+  // A forwarder that moves is named by two of them for a moment.
+  for (const auto* listed : replicas_.forwarders()) {
+    if (forwarders_.attached(listed->told.forwarder)) continue;
+    ++status.forwarders_attached;
+    status.sessions.publishers += listed->told.publishers;
+    status.sessions.players += listed->told.players;
+  }
+  for (auto& [id, replica] : replicas) status.replicas.push_back(std::move(replica));
+}
+
+void Listing::warn_of_replicas(StatusInfo& status) const {
+  if (!replicas_.id_conflict().empty()) status.warnings.push_back(replicas_.id_conflict());
+  for (const ReplicaInfo& replica : status.replicas) {
+    if (replica.stale) {
+      status.warnings.push_back(
+          fmt::format("the view of replica {} is {:.1f} s old", replica.id.str(),
+                      std::chrono::duration<double>(replica.store_age).count()));
+    }
+    if (!replica.store_trouble.empty()) {
+      status.warnings.push_back(
+          fmt::format("replica {} and the store: {}", replica.id.str(), replica.store_trouble));
+    }
+    if (status.warnings.size() >= kWarningsMax) return;
+  }
 }
 
 void Listing::warn_of_splits(StatusInfo& status) const {
@@ -228,14 +327,16 @@ void Listing::warn_of_splits(StatusInfo& status) const {
 }
 
 void Listing::warn_of_rejected(StatusInfo& status) const {
-  for (const auto& rejected : agents_.rejected(kRejectedShown)) {
+  const auto shown = agents_.rejected(kRejectedShown);
+  for (const auto& rejected : shown) {
     status.warnings.push_back(fmt::format("origin {} of agent {} is turned away: {}",
                                           rejected.origin.str(), rejected.agent.str(),
                                           rejected.why));
   }
-  if (status.origins_rejected <= kRejectedShown) return;
+  // Others by other replicas, which say why.
+  if (status.origins_rejected <= shown.size()) return;
   status.warnings.push_back(
-      fmt::format("{} more origins are turned away", status.origins_rejected - kRejectedShown));
+      fmt::format("{} more origins are turned away", status.origins_rejected - shown.size()));
 }
 
 void Listing::add_warnings(StatusInfo& status) const {
@@ -247,7 +348,11 @@ void Listing::add_warnings(StatusInfo& status) const {
   if (status.verdicts_frozen) {
     warn("verdicts are frozen: too many origins would be declared dead at once");
   }
-  const auto waiting = agents_.waiting_for_process();
+  warn_of_replicas(status);
+  std::size_t waiting = agents_.waiting_for_process();
+  for (const auto& [id, replica] : replicas_.others()) {
+    for (const auto& [name, agent] : replica.agents) waiting += agent.told.waiting;
+  }
   if (waiting > 0) {
     warn(fmt::format("{} origins are watched by an agent but do not run", waiting));
   }

@@ -17,6 +17,7 @@
 #include "controlplane/core/generation.h"
 #include "controlplane/core/liveness.h"
 #include "controlplane/core/origin_board.h"
+#include "controlplane/core/replicas.h"
 #include "controlplane/core/reported_streams.h"
 #include "controlplane/core/session_table.h"
 #include "controlplane/core/static_origins.h"
@@ -42,7 +43,9 @@ struct StreamInfo {
 };
 
 struct ForwarderInfo {
-  ForwarderRecord record;
+  ForwarderRecord record;  ///< without the link
+  bool attached = false;
+  ReplicaId replica;  ///< that it is attached to, or was last
   Duration last_seen_age{};
   SessionTable::Counts sessions;
 };
@@ -57,6 +60,20 @@ struct Page {
   std::string next;  ///< name of the last item; empty = the last page
 };
 
+/// A replica as the others see it; the one that answers is among them.
+struct ReplicaInfo {
+  ReplicaId id;
+  std::string instance;
+  std::string version;
+  bool answers = false;  ///< this is the one
+  Duration age{};        ///< since it was heard of
+  Duration uptime{};
+  bool stale = false;
+  Duration store_age{};
+  std::string store_trouble;
+  std::uint32_t forwarders = 0, agents = 0;
+};
+
 struct StatusInfo {
   Options options;
   std::uint64_t generation = 0;
@@ -68,6 +85,7 @@ struct StatusInfo {
   std::uint32_t forwarders_attached = 0, agents_attached = 0, origins_rejected = 0;
   SessionTable::Counts sessions;
   Duration uptime{};
+  std::vector<ReplicaInfo> replicas;  ///< live ones, in order of id
   std::vector<std::string> warnings;
 };
 
@@ -75,7 +93,8 @@ class Listing {
  public:
   Listing(Context& context, ClusterView& view, Generation& generation, SessionTable& sessions,
           OriginBoard& board, Liveness& liveness, Forwarders& forwarders, Agents& agents,
-          StaticOrigins& static_origins, ReportedStreams& reported, DirectStreams& direct);
+          StaticOrigins& static_origins, ReportedStreams& reported, DirectStreams& direct,
+          const Replicas& replicas);
 
   Answer<OriginInfo> origin(const OriginId& id) const;
   OriginInfo describe(const store::OriginRecord& record) const;
@@ -93,7 +112,7 @@ class Listing {
   /// Empty filters = all.
   Page<SessionInfo> sessions(const std::string& after, std::size_t limit, const std::string& stream,
                              const ForwarderId& forwarder) const;
-  /// Forwarders that hold sessions but are not attached.
+  /// Forwarders that hold sessions here but are not attached to any replica.
   std::vector<ForwarderId> unreachable(const ForwarderId& only) const;
 
   StatusInfo status() const;
@@ -101,6 +120,9 @@ class Listing {
  private:
   StreamInfo describe(const model::Placement& placement) const;
   ForwarderInfo describe(const ForwarderRecord& record) const;
+  ForwarderInfo describe(const PeerForwarder& told, const ReplicaId& replica) const;
+  void add_replicas(StatusInfo& status) const;
+  void warn_of_replicas(StatusInfo& status) const;
   void add_warnings(StatusInfo& status) const;
   void warn_of_splits(StatusInfo& status) const;
   void warn_of_rejected(StatusInfo& status) const;
@@ -116,6 +138,7 @@ class Listing {
   StaticOrigins& static_origins_;
   ReportedStreams& reported_;
   DirectStreams& direct_;
+  const Replicas& replicas_;
   MonotonicTime started_;
 };
 

@@ -41,7 +41,12 @@ Liveness::Liveness(Context& context, ClusterView& view, Generation& generation, 
     if (!change.after) {
       rules_.origin_removed(change.origin);
       was_up_.erase(change.origin);
-    } else if (!change.after->dead) {
+    } else if (change.after->dead) {
+      tell([&](membership::Membership& rules) {
+        return rules.origin_declared_dead(change.origin, change.after->incarnation,
+                                          context_.clock.now());
+      });
+    } else {
       const auto status = rules_.status(change.origin);
       if (status && status->incarnation == change.after->incarnation) {
         board_.set_state(change.origin, status->state);
@@ -53,6 +58,12 @@ Liveness::Liveness(Context& context, ClusterView& view, Generation& generation, 
 
 void Liveness::dialled(const ForwarderId& forwarder, const IncarnationId& incarnation,
                        ContactOutcome outcome) {
+  dialled_elsewhere(forwarder, incarnation, outcome);
+  if (on_dial) on_dial(forwarder, incarnation, outcome);
+}
+
+void Liveness::dialled_elsewhere(const ForwarderId& forwarder, const IncarnationId& incarnation,
+                                 ContactOutcome outcome) {
   tell([&](membership::Membership& rules) {
     return rules.dial_result(forwarder, incarnation, translate(outcome), context_.clock.now());
   });
@@ -173,7 +184,22 @@ void Liveness::declare_refused(const membership::DeclareDead& verdict) {
   declare_dead(again);
 }
 
+void Liveness::probed_elsewhere(const OriginId& origin, ContactOutcome outcome) {
+  if (!cares_here(origin)) take_probe(origin, outcome);
+}
+
+void Liveness::take_probe(const OriginId& origin, ContactOutcome outcome) {
+  const auto result = outcome == ContactOutcome::kAnswered ? membership::ProbeOutcome::kAnswered
+                      : outcome == ContactOutcome::kTurnedAway
+                          ? membership::ProbeOutcome::kTurnedAway
+                          : membership::ProbeOutcome::kFailed;
+  tell([&](membership::Membership& rules) {
+    return rules.probe_result(origin, result, context_.clock.now());
+  });
+}
+
 void Liveness::probe(const OriginId& origin) {
+  if (!cares_here(origin)) return;
   const auto* record = view_.origin(origin);
   const model::Endpoint* endpoint = nullptr;
   if (record != nullptr) {
@@ -184,13 +210,8 @@ void Liveness::probe(const OriginId& origin) {
     }
   }
   const auto answer = [this, origin](ContactOutcome outcome) {
-    const auto result = outcome == ContactOutcome::kAnswered ? membership::ProbeOutcome::kAnswered
-                        : outcome == ContactOutcome::kTurnedAway
-                            ? membership::ProbeOutcome::kTurnedAway
-                            : membership::ProbeOutcome::kFailed;
-    tell([&](membership::Membership& rules) {
-      return rules.probe_result(origin, result, context_.clock.now());
-    });
+    take_probe(origin, outcome);
+    if (on_probe) on_probe(origin, outcome);
   };
   if (endpoint == nullptr) {
     // Nothing to probe is told like an unanswered probe, later, as every probe is.

@@ -34,6 +34,11 @@ class Liveness {
   /// A dial of this forwarder; unknown incarnations are ignored by the rules.
   void dialled(const ForwarderId& forwarder, const IncarnationId& incarnation,
                ContactOutcome outcome);
+  /// As dialled(), of a forwarder of another replica, which says so.
+  void dialled_elsewhere(const ForwarderId& forwarder, const IncarnationId& incarnation,
+                         ContactOutcome outcome);
+  /// As a probe of this replica, which another one made.
+  void probed_elsewhere(const OriginId& origin, ContactOutcome outcome);
   /// Refreshes what fades with time.
   void tick();
 
@@ -41,6 +46,11 @@ class Liveness {
   std::function<void(const OriginId&)> admit;
   /// Something that the forwarders' origin table shows has changed.
   std::function<void()> on_table_changed;
+  /// Whether probing an origin is for this replica.
+  std::function<bool(const OriginId&)> cares_here = [](const OriginId&) { return true; };
+  /// For other replicas: a dial of a forwarder that is here; a probe.
+  std::function<void(const ForwarderId&, const IncarnationId&, ContactOutcome)> on_dial;
+  std::function<void(const OriginId&, ContactOutcome)> on_probe;
 
  private:
   void carry_out(membership::Effects effects);
@@ -51,6 +61,7 @@ class Liveness {
   /// The store holds the evidence to be older than the incarnation.
   void declare_refused(const membership::DeclareDead& verdict);
   void probe(const OriginId& origin);
+  void take_probe(const OriginId& origin, ContactOutcome outcome);
   void pair_event(const membership::PairPenalized& pair);
 
   Context& context_;

@@ -26,11 +26,14 @@ void OriginBoard::set_error_rate(const OriginId& origin, double rate) {
 }
 
 void OriginBoard::report(const OriginId& origin, const IncarnationId& incarnation,
-                         const model::Load& load) {
+                         const model::Load& load, Duration age) {
   auto* view = entry(origin);
   if (view == nullptr || view->incarnation != incarnation) return;
+  const MonotonicTime taken = context_.clock.now() - age;
+  // An agent that moves is told of by two replicas for a moment.
+  if (view->load && taken < view->load_time) return;
   view->load = load;
-  view->load_time = context_.clock.now();
+  view->load_time = taken;
   ledger_.reported(incarnation, view->load_time);
   refresh_pending(incarnation);
 }
@@ -76,6 +79,12 @@ placement::ReservationLedger::Id OriginBoard::reserve(const StreamKey& stream,
 
 void OriginBoard::keep(const StreamKey& stream, placement::ReservationLedger::Id reservation,
                        const placement::Decision& decision, const IncarnationId& incarnation) {
+  if (context_.codec != nullptr &&
+      (charges_.contains(incarnation) || charges_.size() < kChargesPerBroadcast)) {
+    auto& charged = charges_.try_emplace(incarnation, placement::Cost{.streams = 0}).first->second;
+    charged.streams += decision.cost.streams;
+    charged.bits_per_second += decision.cost.bits_per_second;
+  }
   if (reservation == 0) return;
   if (decision.ranked.front().incarnation == incarnation) {
     drop_in_flight(stream, reservation);
@@ -98,6 +107,13 @@ void OriginBoard::undo(const StreamKey& stream, placement::ReservationLedger::Id
     refresh_pending(incarnation);
     return;
   }
+}
+
+void OriginBoard::charge(const IncarnationId& incarnation, const placement::Cost& cost) {
+  if (entry_of(incarnation) == nullptr) return;
+  // The feed counts the streams themselves: nothing of it is in flight.
+  ledger_.bound(ledger_.reserve(incarnation, cost, context_.clock.now()));
+  refresh_pending(incarnation);
 }
 
 const placement::OriginView* OriginBoard::find(const OriginId& origin) const {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "controlplane/core/cluster_view.h"
@@ -28,7 +29,9 @@ class OriginBoard {
   // --- inputs
   void set_state(const OriginId& origin, model::OriginState state);
   void set_error_rate(const OriginId& origin, double rate);
-  void report(const OriginId& origin, const IncarnationId& incarnation, const model::Load& load);
+  /// `age`: how long ago it reached the replica that its agent is attached to.
+  void report(const OriginId& origin, const IncarnationId& incarnation, const model::Load& load,
+              Duration age = {});
   /// Replicas that place, this one included: with several, each decides among a sample.
   void set_replicas(std::size_t replicas) { replicas_ = replicas; }
   /// A new incarnation starts slowly; not while settling, when everything seems new.
@@ -43,6 +46,13 @@ class OriginBoard {
   void keep(const StreamKey& stream, placement::ReservationLedger::Id reservation,
             const placement::Decision& decision, const IncarnationId& incarnation);
   void undo(const StreamKey& stream, placement::ReservationLedger::Id reservation);
+
+  // --- the ledger, shared with other replicas
+  /// What was kept since the last call, per incarnation.
+  using Charges = std::unordered_map<IncarnationId, placement::Cost>;
+  Charges take_charges() { return std::exchange(charges_, {}); }
+  /// Another replica placed so much there.
+  void charge(const IncarnationId& incarnation, const placement::Cost& cost);
 
   // --- reading
   const placement::OriginView* find(const OriginId& origin) const;
@@ -81,6 +91,7 @@ class OriginBoard {
   std::unordered_map<IncarnationId, OriginId> incarnations_;
   std::unordered_map<IncarnationId, std::uint32_t> placed_;
   std::unordered_multimap<StreamKey, InFlight> in_flight_;
+  Charges charges_;
 };
 
 }  // namespace weir::core

@@ -35,7 +35,8 @@ struct PeerAgent {
   AgentId agent;
   std::string instance;
   std::uint64_t attach = 0;
-  Duration silence{};  ///< since its last message
+  Duration silence{};       ///< since its last message
+  Duration attached_for{};  ///< this stream of it
   std::vector<PeerOrigin> origins;
   std::uint32_t rejected = 0;
   std::uint32_t waiting = 0;  ///< for a process to run
@@ -46,6 +47,7 @@ struct PeerForwarder {
   std::string instance;
   std::uint64_t attach = 0;
   Duration silence{};
+  Duration attached_for{};
   std::string version;
   std::string zone;
   std::vector<model::Endpoint> listeners;

@@ -167,7 +167,8 @@ void Placements::bound(const std::shared_ptr<Call>& call, store::AcquireResult r
   if (!displaced) {
     // A stream that had no origin has no player anywhere but in a forwarder, waiting.
     const bool players_wait =
-        result.new_origin && sessions_.of_stream(placement.stream).players > 0;
+        result.new_origin && (sessions_.of_stream(placement.stream).players > 0 ||
+                              (players_wait_elsewhere && players_wait_elsewhere(placement.stream)));
     return finish(call, placement, false, players_wait);
   }
   if (result.displaced->state == model::PlacementState::kOrphaned) {

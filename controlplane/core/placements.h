@@ -5,6 +5,7 @@
 // Threading: the core's thread. Lifetime: requests under way are dropped with the core.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -63,6 +64,8 @@ class Placements {
   /// `dry_run`: decides for `query` now, binds and reserves nothing; else the records kept.
   Answer<Explanation> explain(const AcquireQuery& query, bool dry_run);
   void tick();
+  /// Whether players wait for a stream at a forwarder of another replica.
+  std::function<bool(const StreamKey&)> players_wait_elsewhere;
 
  private:
   struct Call;  ///< one acquire under way

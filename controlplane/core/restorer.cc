@@ -35,16 +35,19 @@ bool shown(const std::optional<model::Placement>& known, const model::Placement&
 }  // namespace
 
 Restorer::Restorer(Context& context, ClusterView& view, Generation& generation,
-                   SessionTable& sessions, Forwarders& forwarders)
+                   SessionTable& sessions, Forwarders& forwarders, const Replicas& replicas)
     : context_(context),
       view_(view),
       generation_(generation),
       sessions_(sessions),
-      forwarders_(forwarders) {}
+      forwarders_(forwarders),
+      replicas_(replicas) {}
 
 void Restorer::session_held(const ClientSession& session) {
   auto held = held_by(session);
   if (!held) return;
+  // Another replica has its forwarder, and hears of its end.
+  if (!forwarders_.attached(session.forwarder) && replicas_.where(session.forwarder)) return;
   if (!generation_.settling()) return claim_for(session);
   if (!shown(view_.placement(session.stream), *held)) restore(std::move(*held));
 }

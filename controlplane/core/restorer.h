@@ -11,6 +11,7 @@
 #include "controlplane/core/context.h"
 #include "controlplane/core/forwarders.h"
 #include "controlplane/core/generation.h"
+#include "controlplane/core/replicas.h"
 #include "controlplane/core/session_table.h"
 
 namespace weir::core {
@@ -18,7 +19,7 @@ namespace weir::core {
 class Restorer {
  public:
   Restorer(Context& context, ClusterView& view, Generation& generation, SessionTable& sessions,
-           Forwarders& forwarders);
+           Forwarders& forwarders, const Replicas& replicas);
 
   /// A publisher that its forwarder holds. Restored while settling, else claimed where its
   /// placement is gone; a session without an epoch holds nothing.
@@ -45,6 +46,7 @@ class Restorer {
   Generation& generation_;
   SessionTable& sessions_;
   Forwarders& forwarders_;
+  const Replicas& replicas_;
   std::deque<model::Placement> waiting_;  ///< the store did not answer: tried again
   std::size_t in_flight_ = 0;
 };

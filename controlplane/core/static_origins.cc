@@ -115,7 +115,7 @@ void StaticOrigins::admit(const OriginId& origin) {
 }
 
 void StaticOrigins::restore_all() {
-  if (!generation_.ready()) return;
+  if (!generation_.joined_at()) return;
   for (const auto& [id, origin] : origins_) {
     if (view_.origin(id) == nullptr) upsert(origin, [](const Answer<store::OriginRecord>&) {});
   }
@@ -161,6 +161,12 @@ void StaticOrigins::restore_cordon(const OriginId& origin) {
 }
 
 void StaticOrigins::on_origin(const ClusterView::OriginChange& change) {
+  // Registered through any replica: all of them keep it for the next loss.
+  if (change.after && change.after->description.agent.empty()) {
+    const store::OriginRecord& record = *change.after;
+    origins_.insert_or_assign(change.origin,
+                              Kept{record.description, record.process, record.incarnation});
+  }
   // An operator registered it, so it is never forgotten, however long it has been dead.
   const auto known = origins_.find(change.origin);
   if (!change.after && known != origins_.end()) {

@@ -9,8 +9,7 @@ namespace weir::core {
 
 using Evidence = store::Takeover::Evidence;
 
-Takeover::Takeover(Context& context, SessionTable& sessions, Forwarders& forwarders)
-    : context_(context), sessions_(sessions), forwarders_(forwarders) {}
+Takeover::Takeover(Context& context, SessionDesk& desk) : context_(context), desk_(desk) {}
 
 void Takeover::decide(const model::Placement& held, MonotonicTime held_at, Decided done) {
   const auto* holder = std::get_if<model::SessionHolder>(&held.holder);
@@ -19,17 +18,23 @@ void Takeover::decide(const model::Placement& held, MonotonicTime held_at, Decid
   if (context_.options.second_publisher == SecondPublisher::kTakeover) {
     return done(store::Takeover{held.epoch, Evidence::kPolicy, held_at});
   }
-  if (!forwarders_.attached(holder->forwarder)) {
+  const auto where = desk_.where(holder->forwarder);
+  if (where == SessionDesk::Where::kNowhere) {
     // The store reads the renewal itself: while it lives the answer is no.
     return done(store::Takeover{held.epoch, Evidence::kRenewalGone, held_at});
   }
-  forwarders_.ask(holder->forwarder, {holder->session},
-                  [this, session = holder->session, epoch = held.epoch, held_at,
-                   done = std::move(done)](const Forwarders::Facts& facts) mutable {
-                    const auto evidence = judge(session, facts);
-                    if (!evidence) return done(std::nullopt);
-                    done(store::Takeover{epoch, *evidence, held_at});
-                  });
+  const bool elsewhere = where == SessionDesk::Where::kElsewhere;
+  desk_.ask(holder->forwarder, {holder->session},
+            [this, session = holder->session, epoch = held.epoch, held_at, elsewhere,
+             done = std::move(done)](const Forwarders::Facts& facts) mutable {
+              // The replica that should answer may be gone, and the forwarder with it.
+              if (!facts && elsewhere) {
+                return done(store::Takeover{epoch, Evidence::kRenewalGone, held_at});
+              }
+              const auto evidence = judge(session, facts);
+              if (!evidence) return done(std::nullopt);
+              done(store::Takeover{epoch, *evidence, held_at});
+            });
 }
 
 std::optional<Evidence> Takeover::judge(const SessionId& session,
@@ -45,17 +50,14 @@ std::optional<Evidence> Takeover::judge(const SessionId& session,
     return *fact->media_idle >= kMediaIdle ? std::optional(Evidence::kIdle) : std::nullopt;
   }
   // Never any media: its silence counts from when the origin accepted it.
-  const auto* entry = sessions_.find(session);
-  if (entry == nullptr || !entry->active_since) return std::nullopt;
-  if (context_.clock.now() - *entry->active_since < kMediaIdle) return std::nullopt;
-  return Evidence::kIdle;
+  const bool idle = fact->active_for && *fact->active_for >= kMediaIdle;
+  return idle ? std::optional(Evidence::kIdle) : std::nullopt;
 }
 
 void Takeover::close(const model::Placement& displaced, Callback<void()> done) {
   const auto* holder = std::get_if<model::SessionHolder>(&displaced.holder);
   if (holder == nullptr) return done();
-  forwarders_.close_session(holder->forwarder, holder->session, CloseReason::kTakenOver,
-                            std::move(done));
+  desk_.close_session(holder->forwarder, holder->session, CloseReason::kTakenOver, std::move(done));
 }
 
 }  // namespace weir::core

@@ -11,13 +11,13 @@
 #include "controlplane/core/context.h"
 #include "controlplane/core/forwarders.h"
 #include "controlplane/core/generation.h"
-#include "controlplane/core/session_table.h"
+#include "controlplane/core/session_desk.h"
 
 namespace weir::core {
 
 class Takeover {
  public:
-  Takeover(Context& context, SessionTable& sessions, Forwarders& forwarders);
+  Takeover(Context& context, SessionDesk& desk);
 
   /// What the caller may try against the holder of `held`; nothing: he stays.
   using Decided = Callback<void(std::optional<store::Takeover>)>;
@@ -30,8 +30,7 @@ class Takeover {
                                                  const Forwarders::Facts& facts) const;
 
   Context& context_;
-  SessionTable& sessions_;
-  Forwarders& forwarders_;
+  SessionDesk& desk_;
 };
 
 }  // namespace weir::core

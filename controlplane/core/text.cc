@@ -24,6 +24,8 @@ std::string_view to_string(Reason reason) {
       return "ORIGIN_NOT_FOUND";
     case Reason::kForwarderNotFound:
       return "FORWARDER_NOT_FOUND";
+    case Reason::kSessionNotFound:
+      return "SESSION_NOT_FOUND";
     case Reason::kOriginIdInUse:
       return "ORIGIN_ID_IN_USE";
     case Reason::kNoEligibleOrigin:

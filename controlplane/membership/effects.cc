@@ -28,6 +28,8 @@ std::string_view to_string(Reason reason) {
       return "DIALS_FAILED";
     case Reason::kReplaced:
       return "REPLACED";
+    case Reason::kDeclaredElsewhere:
+      return "DECLARED_ELSEWHERE";
   }
   WEIR_UNREACHABLE("reason");
 }

@@ -15,17 +15,18 @@ namespace weir::membership {
 
 /// Why an origin is in its state. Names (UPPER_SNAKE) are listed in docs/operations/events.md.
 enum class Reason : std::uint8_t {
-  kNone,            ///< alive
-  kNotProbedYet,    ///< suspect: static, or its agent's first probe has not been answered
-  kAgentSilent,     ///< suspect: 2 s without a message
-  kAgentDetached,   ///< suspect: the agent's stream broke
-  kMissing,         ///< suspect: its agent attached without it
-  kProbeFailed,     ///< suspect: a probe was not answered
-  kVerdictsFrozen,  ///< suspect: would be dead, but the mass-expiry guard holds verdicts back
-  kProcessGone,     ///< dead: the agent saw the process exit
-  kProbesFailed,    ///< dead: three probes in a row
-  kDialsFailed,     ///< dead: forwarders could not dial it while its agent was silent
-  kReplaced,        ///< dead: another process serves under its id
+  kNone,               ///< alive
+  kNotProbedYet,       ///< suspect: static, or its agent's first probe has not been answered
+  kAgentSilent,        ///< suspect: 2 s without a message
+  kAgentDetached,      ///< suspect: the agent's stream broke
+  kMissing,            ///< suspect: its agent attached without it
+  kProbeFailed,        ///< suspect: a probe was not answered
+  kVerdictsFrozen,     ///< suspect: would be dead, but the mass-expiry guard holds verdicts back
+  kProcessGone,        ///< dead: the agent saw the process exit
+  kProbesFailed,       ///< dead: three probes in a row
+  kDialsFailed,        ///< dead: forwarders could not dial it while its agent was silent
+  kReplaced,           ///< dead: another process serves under its id
+  kDeclaredElsewhere,  ///< dead: by the verdict of another replica
 };
 /// "PROCESS_GONE"; empty for kNone.
 std::string_view to_string(Reason reason);

@@ -75,6 +75,17 @@ void Membership::origin_removed(const OriginId& id) {
   origins_.erase(entry);
 }
 
+Effects Membership::origin_declared_dead(const OriginId& id, const IncarnationId& incarnation,
+                                         MonotonicTime now) {
+  notice_stall(now);
+  Effects effects;
+  const auto entry = origins_.find(id);
+  if (entry == origins_.end() || entry->second.dead()) return effects;
+  if (entry->second.incarnation != incarnation) return effects;
+  bury(id, entry->second, Reason::kDeclaredElsewhere, now, effects);
+  return effects;
+}
+
 // --- agents
 
 Effects Membership::agent_attached(const AgentId& id, const std::vector<SeenOrigin>& seen,
@@ -152,6 +163,15 @@ Effects Membership::agent_message(const AgentId& id, MonotonicTime now) {
     origin.next_probe = now;
     arm(now, TimerKind::kProbe, name.str());
   }
+  return effects;
+}
+
+Effects Membership::agent_silent(const AgentId& id, MonotonicTime now) {
+  notice_stall(now);
+  Effects effects;
+  const auto entry = agents_.find(id);
+  if (entry == agents_.end() || !entry->second.attached || entry->second.silent) return effects;
+  silence(entry->second, now, effects);
   return effects;
 }
 

@@ -59,6 +59,9 @@ class Membership {
   // --- origins
   Effects origin_registered(const RegisteredOrigin& origin, MonotonicTime now);
   void origin_removed(const OriginId& origin);
+  /// The store has this incarnation in its dead set, by whosever verdict.
+  Effects origin_declared_dead(const OriginId& origin, const IncarnationId& incarnation,
+                               MonotonicTime now);
 
   // --- agents
   /// A hello: `origins` is complete. Gives an AdmitWanted for each that runs.
@@ -72,6 +75,8 @@ class Membership {
   Effects origin_replaced(const OriginId& origin, MonotonicTime now);
   /// Any message on the agent's stream, before what it says is given to the calls below.
   Effects agent_message(const AgentId& agent, MonotonicTime now);
+  /// Who has its stream heard nothing from it for kSilence.
+  Effects agent_silent(const AgentId& agent, MonotonicTime now);
   /// The stream of the agent's newest attach ended.
   Effects agent_detached(const AgentId& agent, MonotonicTime now);
   /// `reason` is kProcessGone or kProbesFailed.
@@ -140,6 +145,7 @@ class Membership {
   void notice_stall(MonotonicTime now);
   void arm(MonotonicTime at, TimerKind kind, std::string subject, ForwarderId forwarder = {});
   void fire(const Timer& timer, MonotonicTime now, Effects& effects);
+  void silence(AgentFacts& agent, MonotonicTime now, Effects& effects);
   void fire_agent_silence(const AgentId& agent, MonotonicTime now, Effects& effects);
   void fire_missing(const OriginId& id, MonotonicTime now, Effects& effects);
   void fire_thaw(MonotonicTime now, Effects& effects);
@@ -163,6 +169,8 @@ class Membership {
                MonotonicTime now, Effects& effects);
   void execute(const OriginId& id, OriginFacts& origin, Reason reason, Duration age,
                MonotonicTime now, Effects& effects);
+  void bury(const OriginId& id, OriginFacts& origin, Reason reason, MonotonicTime now,
+            Effects& effects);
   void refute(const OriginId& id, OriginFacts& origin);
   void hand_over(const OriginId& id, OriginFacts& origin, const AgentId& agent);
 

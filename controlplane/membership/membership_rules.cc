@@ -91,7 +91,12 @@ void Membership::fire_agent_silence(const AgentId& id, MonotonicTime now, Effect
     arm(agent.last_message + kSilence, TimerKind::kAgentSilence, id.str());
     return;
   }
+  silence(agent, now, effects);
+}
+
+void Membership::silence(AgentFacts& agent, MonotonicTime now, Effects& effects) {
   agent.silent = true;
+  // A copy: a verdict from dials may take origins away from the agent.
   const std::set<OriginId> origins = agent.origins;
   for (const auto& origin : origins) {
     OriginFacts& facts = origins_.at(origin);
@@ -273,12 +278,17 @@ void Membership::convict(const OriginId& id, OriginFacts& origin, Reason reason,
 
 void Membership::execute(const OriginId& id, OriginFacts& origin, Reason reason, Duration age,
                          MonotonicTime now, Effects& effects) {
+  effects.emplace_back(DeclareDead{id, origin.incarnation, reason, age});
+  bury(id, origin, reason, now, effects);
+}
+
+void Membership::bury(const OriginId& id, OriginFacts& origin, Reason reason, MonotonicTime now,
+                      Effects& effects) {
   refute(id, origin);
   set_probes_failed(origin, 0);
   origin.failed_dials.clear();
   origin.answer_time.reset();
   origin.backoff.died(now);
-  effects.emplace_back(DeclareDead{id, origin.incarnation, reason, age});
   change(id, origin, OriginState::kDead, reason, effects);
 }
 

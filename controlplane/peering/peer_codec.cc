@@ -59,6 +59,7 @@ void write(const core::PeerAgent& agent, wire::Agent* out) {
   out->set_instance(agent.instance);
   out->set_attach(agent.attach);
   out->set_silence_ms(to_ms(agent.silence));
+  out->set_attached_ms(to_ms(agent.attached_for));
   out->set_rejected(agent.rejected);
   out->set_waiting(agent.waiting);
   for (const core::PeerOrigin& origin : agent.origins) {
@@ -79,6 +80,7 @@ core::PeerAgent read(const wire::Agent& agent) {
   out.instance = agent.instance();
   out.attach = agent.attach();
   out.silence = from_ms(agent.silence_ms());
+  out.attached_for = from_ms(agent.attached_ms());
   out.rejected = agent.rejected();
   out.waiting = agent.waiting();
   for (const wire::Origin& origin : agent.origins()) {
@@ -100,6 +102,7 @@ void write(const core::PeerForwarder& forwarder, wire::Forwarder* out) {
   out->set_instance(forwarder.instance);
   out->set_attach(forwarder.attach);
   out->set_silence_ms(to_ms(forwarder.silence));
+  out->set_attached_ms(to_ms(forwarder.attached_for));
   out->set_version(forwarder.version);
   out->set_zone(forwarder.zone);
   for (const model::Endpoint& endpoint : forwarder.listeners) {
@@ -122,6 +125,7 @@ core::PeerForwarder read(const wire::Forwarder& forwarder) {
   out.instance = forwarder.instance();
   out.attach = forwarder.attach();
   out.silence = from_ms(forwarder.silence_ms());
+  out.attached_for = from_ms(forwarder.attached_ms());
   out.version = forwarder.version();
   out.zone = forwarder.zone();
   for (const wire::Endpoint& endpoint : forwarder.listeners()) {

@@ -12,6 +12,11 @@ double seconds(MonotonicTime time) {
   return std::chrono::duration<double>(time.time_since_epoch()).count();
 }
 
+/// Most stand for one stream; what another replica told of, for all that it placed in a while.
+std::uint32_t streams_of(const Cost& cost) {
+  return static_cast<std::uint32_t>(std::clamp(cost.streams, 0.0, 1e6));
+}
+
 constexpr double kFadeSeconds = std::chrono::duration<double>(kReservationFade).count();
 
 }  // namespace
@@ -32,7 +37,7 @@ ReservationLedger::Id ReservationLedger::reserve(const IncarnationId& incarnatio
   Account& account = accounts_[incarnation];
   ++account.live;
   ++account.sum.in_flight;
-  ++account.sum.unreported;
+  account.sum.unreported += streams_of(cost);
   account.sum.bits_total += cost.bits_per_second;
   account.sum.bits_moment += cost.bits_per_second * seconds(now);
   account.unreported.push_back(id);
@@ -61,7 +66,7 @@ void ReservationLedger::drop(std::unordered_map<Id, Entry>::iterator entry) {
     return;
   }
   if (gone.in_flight) --account.sum.in_flight;
-  if (gone.unreported) --account.sum.unreported;
+  if (gone.unreported) account.sum.unreported -= streams_of(gone.cost);
   account.sum.bits_total -= gone.cost.bits_per_second;
   account.sum.bits_moment -= gone.cost.bits_per_second * seconds(gone.start);
   while (!account.unreported.empty() && !entries_.contains(account.unreported.front())) {
@@ -78,7 +83,7 @@ void ReservationLedger::reported(const IncarnationId& incarnation, MonotonicTime
     if (entry != entries_.end()) {
       if (entry->second.start >= taken) return;
       entry->second.unreported = false;
-      --account.sum.unreported;
+      account.sum.unreported -= streams_of(entry->second.cost);
     }
     account.unreported.pop_front();
   }

@@ -165,6 +165,7 @@ struct ForwarderWriter {
     auto* to = out.mutable_close_session();
     to->set_session(close.session.str());
     to->set_reason(close.reason == core::CloseReason::kTakenOver ? pb::CLOSE_REASON_TAKEN_OVER
+                   : close.reason == core::CloseReason::kKicked  ? pb::CLOSE_REASON_KICKED
                                                                  : pb::CLOSE_REASON_FENCED);
     to->set_query(close.query);
   }
@@ -247,7 +248,8 @@ void write(const core::ForwarderInfo& forwarder, pb::Forwarder* out) {
   out->set_version(record.version);
   out->set_zone(record.zone);
   for (const auto& listener : record.listeners) write(listener, out->add_listeners());
-  out->set_attached(record.link != nullptr);
+  out->set_attached(forwarder.attached);
+  out->set_replica(forwarder.replica.str());
   write(forwarder.last_seen_age, out->mutable_last_seen_age());
   out->set_publishers(forwarder.sessions.publishers);
   out->set_players(forwarder.sessions.players);
@@ -283,6 +285,24 @@ void write(const core::ClientSession& session, pb::Session* out) {
   if (session.media_idle) write(*session.media_idle, out->mutable_media_idle());
 }
 
+namespace {
+
+void write(const core::ReplicaInfo& replica, pb::ReplicaStatus* out) {
+  out->set_id(replica.id.str());
+  out->set_instance(replica.instance);
+  out->set_version(replica.version);
+  out->set_answers(replica.answers);
+  service::write(replica.age, out->mutable_age());
+  service::write(replica.uptime, out->mutable_uptime());
+  out->set_stale(replica.stale);
+  service::write(replica.store_age, out->mutable_store_age());
+  out->set_store_trouble(replica.store_trouble);
+  out->set_forwarders_attached(replica.forwarders);
+  out->set_agents_attached(replica.agents);
+}
+
+}  // namespace
+
 void write(const core::StatusInfo& status, pb::ClusterStatus* out) {
   out->set_replica(status.options.replica.str());
   out->set_version(status.options.version);
@@ -305,6 +325,7 @@ void write(const core::StatusInfo& status, pb::ClusterStatus* out) {
   out->set_streams_split(status.streams_split);
   out->set_streams_direct(status.streams_direct);
   out->set_origins_rejected(status.origins_rejected);
+  for (const auto& replica : status.replicas) write(replica, out->add_replicas());
   for (const auto& warning : status.warnings) out->add_warnings(warning);
 }
 

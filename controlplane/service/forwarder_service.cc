@@ -26,6 +26,7 @@ using Request = pb::ForwarderServiceAttachRequest;
 using Response = pb::ForwarderServiceAttachResponse;
 
 constexpr std::string_view kForwarderPrefix = "forwarders/";
+constexpr std::string_view kSessionPrefix = "sessions/";
 constexpr std::string_view kListFilter = "forwarders";
 
 class GrpcForwarderLink final : public core::ForwarderLink {
@@ -151,13 +152,40 @@ class ForwarderService final : public pb::ForwarderService::CallbackService {
     auto* reactor = context->DefaultReactor();
     executor_.post([this, reactor, response, filter, start = std::move(*start),
                     stream = std::move(stream), forwarder = ForwarderId(request->forwarder())] {
-      const auto page = core_.listing().sessions(start.after, start.size, stream, forwarder);
-      for (const auto& session : page.items) write(session.session, response->add_sessions());
-      response->set_next_page_token(page_token(page.next, filter));
-      for (const auto& away : core_.listing().unreachable(forwarder)) {
-        response->add_unreachable(away.str());
-      }
-      reactor->Finish(grpc::Status::OK);
+      core_.sessions().list({start.after, start.size, stream, forwarder},
+                            [reactor, response, filter](const core::SessionsPage& page) {
+                              for (const auto& session : page.items)
+                                write(session.session, response->add_sessions());
+                              response->set_next_page_token(page_token(page.next, filter));
+                              for (const auto& away : page.unreachable)
+                                response->add_unreachable(away);
+                              reactor->Finish(grpc::Status::OK);
+                            });
+    });
+    return reactor;
+  }
+
+  ServerUnaryReactor* KickSession(CallbackServerContext* context,
+                                  const pb::KickSessionRequest* request,
+                                  pb::KickSessionResponse* response) override {
+    const std::string& name = request->name();
+    if (!name.starts_with(kSessionPrefix) || name.size() == kSessionPrefix.size() ||
+        name.size() > kSessionPrefix.size() + kNameBytesMax) {
+      return finished(context, invalid_field("name: must be sessions/{session}"));
+    }
+    if (request->reason().size() > kNameBytesMax || request->request_id().size() > kNameBytesMax) {
+      return finished(context, invalid_field("reason, request_id: at most 256 bytes"));
+    }
+    auto* reactor = context->DefaultReactor();
+    executor_.post([this, reactor, response, reason = request->reason(),
+                    request_id = request->request_id(),
+                    id = SessionId(name.substr(kSessionPrefix.size()))] {
+      core_.sessions().kick(id, reason, request_id,
+                            [reactor, response](const core::Answer<core::SessionInfo>& answer) {
+                              finish(reactor, answer, [&](const core::SessionInfo& session) {
+                                write(session.session, response->mutable_session());
+                              });
+                            });
     });
     return reactor;
   }

@@ -222,7 +222,9 @@ void PlaySession::on_timer(MonotonicTime now) {
     return;
   }
   if (close_request_)
-    return end(close_request_->reason == Close::kFenced ? "fenced" : "taken over");
+    return end(close_request_->reason == Close::kFenced   ? "fenced"
+               : close_request_->reason == Close::kKicked ? "ended by order"
+                                                          : "taken over");
   if (update_) take_update(now);
   if (over()) return;
   if (leg_) on_origin_event(leg_->on_timer(now), now);

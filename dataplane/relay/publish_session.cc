@@ -256,8 +256,10 @@ void PublishSession::on_timer(MonotonicTime now) {
   take_urgent();
   if (update_) take_update();
   if (close_request_ && state_ != State::kEnding) {
-    const bool fenced = close_request_->reason == Close::kFenced;
-    begin_ending(fenced ? "fenced: a newer epoch has another holder" : "taken over",
+    const Close why = close_request_->reason;
+    begin_ending(why == Close::kFenced   ? "fenced: a newer epoch has another holder"
+                 : why == Close::kKicked ? "ended by order"
+                                         : "taken over",
                  EndTold::kByCloseOnly, now);
     if (over()) return;
   }

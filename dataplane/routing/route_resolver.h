@@ -44,7 +44,7 @@ class SessionControl {
  public:
   virtual ~SessionControl() = default;
   virtual SessionActivity activity() const = 0;
-  enum class Close { kTakenOver, kFenced };
+  enum class Close { kTakenOver, kFenced, kKicked };
   /// The control plane ends the session. `closed` runs when its leg at the origin is closed.
   virtual void close_session(Close reason, Callback<void()> closed) = 0;
 };

@@ -96,11 +96,12 @@ AcquireReplies acquire_replies(const pb::AcquireAnswers& message) {
 }
 
 Downward close_command(const pb::CloseSession& message) {
-  return CloseCommand{.session = SessionId(message.session()),
-                      .reason = message.reason() == pb::CLOSE_REASON_TAKEN_OVER
-                                    ? SessionControl::Close::kTakenOver
-                                    : SessionControl::Close::kFenced,
-                      .query = message.query()};
+  return CloseCommand{
+      .session = SessionId(message.session()),
+      .reason = message.reason() == pb::CLOSE_REASON_TAKEN_OVER ? SessionControl::Close::kTakenOver
+                : message.reason() == pb::CLOSE_REASON_KICKED   ? SessionControl::Close::kKicked
+                                                                : SessionControl::Close::kFenced,
+      .query = message.query()};
 }
 
 Downward session_query(const pb::SessionQuery& message) {

@@ -300,7 +300,8 @@ TEST(WeirctlUsage, AWordThatIsNoCommandIsNamedWithThoseThereAre) {
   EXPECT_EQ(said({"frobnicate"}),
             "weirctl: unknown command 'frobnicate'; there are: cluster origin stream forwarder "
             "session place event\n");
-  EXPECT_EQ(said({"session"}), "weirctl: a command of 'session' is missing; there are: list\n");
+  EXPECT_EQ(said({"session"}),
+            "weirctl: a command of 'session' is missing; there are: list kick\n");
 }
 
 TEST(WeirctlUsage, HelpAndVersionSucceed) {

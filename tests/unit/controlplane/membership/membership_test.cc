@@ -653,6 +653,36 @@ TEST(Membership, SmallClustersAndSlowDeathsAreNotGuarded) {
   EXPECT_EQ(slow.count<DeclareDead>(), 8);
 }
 
+TEST(Membership, AnAgentCalledSilentByWhoHearsItIsASuspectUntilItsNextWord) {
+  World w;
+  w.attach({"o1"});
+  w.take(w.m.agent_silent(kAgent, w.now));
+  EXPECT_EQ(w.m.status(OriginId("o1"))->reason, Reason::kAgentSilent);
+  w.take(w.m.agent_message(kAgent, w.now));
+  EXPECT_EQ(w.m.status(OriginId("o1"))->state, OriginState::kAlive);
+  // Dials that failed before count from the moment of the silence on.
+  w.fail_dial(kF1, "o1-1");
+  w.fail_dial(kF2, "o1-1");
+  EXPECT_EQ(w.m.status(OriginId("o1"))->state, OriginState::kAlive);
+  w.take(w.m.agent_silent(kAgent, w.now));
+  EXPECT_EQ(w.m.status(OriginId("o1"))->reason, Reason::kDialsFailed);
+}
+
+TEST(Membership, AVerdictOfAnotherReplicaIsTakenOverAndNotPassedOn) {
+  World w;
+  w.attach({"o1"});
+  w.log.clear();
+  w.take(w.m.origin_declared_dead(OriginId("o1"), IncarnationId("o1-0"), w.now));
+  EXPECT_TRUE(w.log.empty()) << "an earlier life";
+  w.take(w.m.origin_declared_dead(OriginId("o1"), IncarnationId("o1-1"), w.now));
+  EXPECT_EQ(w.m.status(OriginId("o1"))->state, OriginState::kDead);
+  EXPECT_EQ(w.m.status(OriginId("o1"))->reason, Reason::kDeclaredElsewhere);
+  for (const auto& effect : w.log) EXPECT_FALSE(std::holds_alternative<DeclareDead>(effect));
+  // As after any death, its agent brings it back as a new life.
+  w.reg("o1", "o1-2", kAgent);
+  EXPECT_EQ(w.m.status(OriginId("o1"))->state, OriginState::kAlive);
+}
+
 TEST(Membership, TenThousandOriginsOfOneAgentCostNothingPerMessage) {
   World w;
   std::vector<std::string> ids;

@@ -30,7 +30,7 @@ core::Bulletin full_bulletin() {
   origin.load->streams = 12;
   origin.load->egress_bits_per_second = 4e6;
   origin.load->probe_time = 3ms;
-  bulletin.agents = {{AgentId("a1"), "arun", 3, 700ms, {origin}, 1, 2}};
+  bulletin.agents = {{AgentId("a1"), "arun", 3, 700ms, 4s, {origin}, 1, 2}};
   core::PeerForwarder forwarder;
   forwarder.forwarder = ForwarderId("f1");
   forwarder.instance = "frun";
@@ -76,6 +76,7 @@ TEST(PeerCodec, ABulletinIsReadAsItWasWritten) {
   ASSERT_EQ(read->agents.size(), 1U);
   EXPECT_EQ(read->agents[0].attach, 3U);
   EXPECT_EQ(read->agents[0].silence, 700ms);
+  EXPECT_EQ(read->agents[0].attached_for, 4s);
   EXPECT_EQ(read->agents[0].waiting, 2U);
   ASSERT_EQ(read->agents[0].origins.size(), 1U);
   const auto& origin = read->agents[0].origins[0];
