@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "common/base/contract.h"
 #include "controlplane/store/limits.h"
 #include "controlplane/store/redis/redis_state_store.h"
@@ -70,6 +72,17 @@ std::string_view evidence_word(Takeover::Evidence evidence) {
   WEIR_UNREACHABLE("evidence of a takeover");
 }
 
+std::string epoch_words(const Epoch& epoch) {
+  return number_word(epoch.generation) + ' ' + number_word(epoch.counter);
+}
+
+std::string takeover_words(const Takeover& takeover) {
+  // A time before the store's is as stale as its beginning.
+  const auto held_at = std::max<std::int64_t>(microseconds(takeover.held_at.time_since_epoch()), 0);
+  return fmt::format("{} {} {}", evidence_word(takeover.evidence), epoch_words(takeover.expected),
+                     number_word(static_cast<std::uint64_t>(held_at)));
+}
+
 void push_epoch(const Epoch& epoch, std::vector<std::string>& args) {
   args.push_back(number_word(epoch.generation));
   args.push_back(number_word(epoch.counter));
@@ -95,14 +108,13 @@ void RedisStateStore::lookup(const StreamKey& stream, Caller caller,
 void RedisStateStore::acquire(AcquireRequest request, Caller caller, Done<AcquireResult> done) {
   std::vector<std::string> args = {stream_word(request.stream), holder_word(request.holder),
                                    forwarder_word(request.holder)};
-  args.reserve(11 + 2 * request.candidates.size());
+  args.reserve(6 + 2 * request.candidates.size());
   const Takeover takeover = request.takeover.value_or(Takeover{});
-  args.emplace_back(request.takeover ? evidence_word(takeover.evidence) : std::string_view());
-  push_epoch(takeover.expected, args);
-  args.push_back(std::to_string(microseconds(takeover.held_at.time_since_epoch())));
   const Failed failed = request.failed.value_or(Failed{});
-  args.push_back(to_word(failed.incarnation.str()));
-  push_epoch(failed.epoch, args);
+  args.push_back(request.takeover ? takeover_words(takeover) : std::string());
+  args.push_back(request.failed ? fmt::format("{} {}", to_word(failed.incarnation.str()),
+                                              epoch_words(failed.epoch))
+                                : std::string());
   args.push_back(bounded_verdict(std::move(request.verdict)));
   push_candidates(request.candidates, args);
   caller = knowing(knowing(caller, takeover.expected), failed.epoch);

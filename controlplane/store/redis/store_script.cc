@@ -118,12 +118,9 @@ StoreScript compose(std::initializer_list<std::string_view> parts) {
   return {Script(std::string(*(parts.end() - 1)), std::move(text)), std::move(keys)};
 }
 
-StoreScript placement_verb(std::string_view name) {
-  return compose({"history", "enter", "verb", "origin", "placement", name});
-}
 /// A verb that names what its caller believes.
 StoreScript held_verb(std::string_view name) {
-  return compose({"history", "enter", "verb", "origin", "placement", "held", name});
+  return compose({"history", "changing", "verb", "origin", "placement", "held", name});
 }
 /// Without a history: what replicas tell one another.
 StoreScript post_verb(std::string_view name) {
@@ -133,28 +130,30 @@ StoreScript post_verb(std::string_view name) {
 }  // namespace
 
 StoreScripts::StoreScripts()
-    : read_generation(compose({"history", "enter", "read_generation"})),
-      raise_generation(compose({"history", "enter", "raise_generation"})),
-      extend_settling(compose({"history", "enter", "extend_settling"})),
-      lookup(placement_verb("lookup")),
-      acquire(compose(
-          {"history", "enter", "verb", "origin", "placement", "renewal", "bind", "acquire"})),
+    : read_generation(compose({"history", "read_generation"})),
+      raise_generation(compose({"history", "clock", "changing", "raise_generation"})),
+      extend_settling(compose({"history", "extend_settling"})),
+      lookup(compose(
+          {"history", "lookup_placed", "changing", "verb", "origin", "placement", "lookup"})),
+      acquire(compose({"history", "acquire_unplaced", "changing", "verb", "origin", "placement",
+                       "renewal", "bind", "acquire"})),
       confirm(held_verb("confirm")),
       release(held_verb("release")),
       orphan(compose(
-          {"history", "enter", "verb", "origin", "placement", "held", "renewal", "orphan"})),
-      repoint(
-          compose({"history", "enter", "verb", "origin", "placement", "held", "bind", "repoint"})),
+          {"history", "changing", "verb", "origin", "placement", "held", "renewal", "orphan"})),
+      repoint(compose(
+          {"history", "changing", "verb", "origin", "placement", "held", "bind", "repoint"})),
       restore(held_verb("restore")),
       claim(held_verb("claim")),
-      adopt(compose({"history", "enter", "verb", "origin", "placement", "bind", "adopt"})),
-      move(compose({"history", "enter", "verb", "origin", "placement", "bind", "move"})),
-      upsert_origin(compose({"history", "enter", "verb", "origin", "order", "upsert_origin"})),
-      declare_dead(compose({"history", "enter", "verb", "origin", "declare_dead"})),
-      put_record(compose({"history", "enter", "verb", "order", "record", "put_record"})),
-      restore_records(compose({"history", "enter", "verb", "order", "record", "restore_records"})),
-      renew_forwarder(compose({"history", "enter", "verb", "renew_forwarder"})),
-      poll(compose({"history", "enter", "origin", "placement", "changes", "poll"})),
+      adopt(compose({"history", "changing", "verb", "origin", "placement", "bind", "adopt"})),
+      move(compose({"history", "changing", "verb", "origin", "placement", "bind", "move"})),
+      upsert_origin(compose({"history", "changing", "verb", "origin", "order", "upsert_origin"})),
+      declare_dead(compose({"history", "changing", "verb", "origin", "declare_dead"})),
+      put_record(compose({"history", "changing", "verb", "order", "record", "put_record"})),
+      restore_records(
+          compose({"history", "changing", "verb", "order", "record", "restore_records"})),
+      renew_forwarder(compose({"history", "verb", "renew_forwarder"})),
+      poll(compose({"history", "clock", "changing", "origin", "placement", "changes", "poll"})),
       snapshot(compose({"history", "snapshot"})),
       read_changes(compose({"history", "changes", "read_changes"})),
       put_bulletin(post_verb("put_bulletin")),

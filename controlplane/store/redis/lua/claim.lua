@@ -2,7 +2,7 @@
 -- claim: a live session without a placement gets it back, unless a higher epoch was handed out.
 -- ARGV: 11 origin, 12 incarnation. While settling it is `restore` that brings back; a refusal now
 -- could end a healthy session.
-if settling > 0 then return {'SETTLING'} end
+if settling then return {'SETTLING'} end
 local p = load(stream)
 if ARGV[9] == '0' then return unchanged(p) end
 local g, n = number(ARGV[9]), number(ARGV[10])
@@ -20,7 +20,7 @@ else
 end
 return changed(put(stream, {
   origin = ARGV[11], incarnation = ARGV[12], holder = holder, epoch_g = ARGV[9],
-  epoch_n = ARGV[10], state = 'p', media = '1', bound = text(time), expires = '0',
+  epoch_n = ARGV[10], state = 'p', media = '1', bound = time_text, expires = '0',
   taken = p and p.taken or '0', verdict = '',
   was_incarnation = p and p.was_incarnation, was_expires = p and p.was_expires,
 }))

@@ -2,32 +2,25 @@
 -- Every script begins with this: which history is here, what its caller knows, what time it is.
 --
 -- ARGV: 1 run id of the Redis that the connection was opened to; 2, 3 the highest revision and 4, 5
--- the highest epoch that the caller has seen; 6 the time in microseconds, empty = Redis's own. What
--- follows is the verb's. Numbers here are doubles: below 2^53, and text only by text().
+-- the highest epoch that the caller has seen; 6 clock.lua's. What follows is the verb's. Numbers
+-- here are doubles: exact below 2^53, and text only by '%.0f'. No function is made here: each one
+-- costs as much as a command.
 local call, number, match, format = redis.call, tonumber, string.match, string.format
-local function text(n) return format('%.0f', n) end
 
 local state = call('HMGET', meta, 'run', 'generation', 'revision', 'epochs', 'now', 'time',
-                   'settling', 'settling_max', 'meaningful')
+                   'settling', 'pins')
 local generation, generation_text = number(state[2]) or 0, state[2]
 local revision, epochs = number(state[3]) or 0, number(state[4]) or 0
-local settling, settling_max = number(state[7]) or 0, number(state[8]) or 0
-local meaningful = number(state[9]) or 0  -- from when an absent renewal means something
+-- Store time, and Redis's calendar, as of the last poll: only polls let time pass (clock.lua).
+local now, time_text = number(state[5]) or 0, state[6] or '0'
+local settling = state[7] and state[7] ~= '0'
 
--- Store time moves on by what passed since the last poll, at most 2 s at once: a clock that jumps,
--- or a store that stood still, expires nothing.
-local time = number(ARGV[6])
-if not time then
-  local t = call('TIME')
-  time = t[1] * 1000000 + t[2]
+local lost = generation == 0 or state[1] ~= ARGV[1]
+if not lost and ARGV[2] ~= '0' then
+  local g = number(ARGV[2])
+  lost = g > generation or (g == generation and number(ARGV[3]) > revision)
 end
-local passed = time - (number(state[6]) or time)
-local now = number(state[5]) or time
-if passed > $counted_max then now = now + $counted_max elseif passed > 0 then now = now + passed end
-
-local function ahead(g, n, of)
-  g = number(g)
-  return g > generation or (g == generation and number(n) > of)
+if not lost and ARGV[4] ~= '0' then
+  local g = number(ARGV[4])
+  lost = g > generation or (g == generation and number(ARGV[5]) > epochs)
 end
-local lost = generation == 0 or state[1] ~= ARGV[1] or ahead(ARGV[2], ARGV[3], revision)
-  or ahead(ARGV[4], ARGV[5], epochs)

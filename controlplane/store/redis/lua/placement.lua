@@ -69,7 +69,7 @@ end
 local function put(stream, p)
   local packed = p.origin .. ' ' .. p.incarnation .. ' ' .. p.holder .. ' ' .. p.epoch_g .. ' '
     .. p.epoch_n .. ' ' .. generation_text .. ' ' .. next_revision() .. ' ' .. p.state .. ' '
-    .. p.media .. ' ' .. p.bound .. ' ' .. text(time) .. ' ' .. p.expires .. ' ' .. p.taken .. ' '
+    .. p.media .. ' ' .. p.bound .. ' ' .. time_text .. ' ' .. p.expires .. ' ' .. p.taken .. ' '
     .. p.verdict
   call('HSET', placements, stream, packed)
   if p.expires ~= '0' then

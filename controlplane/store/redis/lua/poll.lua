@@ -3,7 +3,26 @@
 -- revision of the last change that was read (7 empty: none, begin with the present), 9 limit, 10, 11
 -- and 12 the last notices of bulletins, broadcasts and mail that were read (empty: none).
 if lost then return {'LOST', text(generation), text(revision)} end
-enter()
+
+if passed > $stall_seen then
+  -- The store stood still: renewals that were sent meanwhile were not read, and nobody could
+  -- restore.
+  local settling_until = settling and (number(state[7]) or 0) + counted or 0
+  local meaningful = math.max(number(call('HGET', meta, 'meaningful')) or 0,
+                              now + $renewal_grace, settling_until + $renewal_grace)
+  if settling then
+    local settling_max = (number(call('HGET', meta, 'settling_max')) or 0) + counted
+    state[7] = text(settling_until)
+    call('HSET', meta, 'settling', state[7], 'settling_max', text(settling_max))
+  end
+  call('HSET', meta, 'meaningful', text(meaningful))
+end
+call('HSET', meta, 'now', text(now), 'time', time_text)
+if settling and now >= (number(state[7]) or 0) then
+  call('HSET', meta, 'settling', '0')
+  next_revision()
+  publish('settled', '')
+end
 
 local function due(key, since)
   return call('ZRANGEBYSCORE', key, '-inf', now - (since or 0), 'LIMIT', 0, $due_per_poll)

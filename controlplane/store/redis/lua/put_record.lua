@@ -13,7 +13,7 @@ end
 local put = ARGV[9] == 'put'
 if put == (exists_now or false) and (not put or r.value == ARGV[10]) then return stays(false) end
 if not r and call('HLEN', records) >= $records_max then return stays(true) end
-local packed = generation_text .. ' ' .. next_revision() .. ' ' .. text(time) .. ' '
+local packed = generation_text .. ' ' .. next_revision() .. ' ' .. time_text .. ' '
   .. (put and '1 ' .. ARGV[10] or '0 ')
 write_record(ARGV[7], ARGV[8], packed, put, ARGV[11])
 publish('record', field .. ' ' .. packed)

@@ -13,18 +13,15 @@ if (lost or at_least > generation) and number(ARGV[7]) == generation then
        'records_known', generation == 0 and at_least == 0 and '1' or '0')
   generation = math.max(at_least, time, generation, feed_generation) + 1
   generation_text = text(generation)
-  if not state[5] then now = time end
-  settling, settling_max = now + $settling_first, now + $settling_max
-  meaningful = settling + $renewal_grace
+  settling = true
   revision, epochs, lost = 0, 0, false
   call('HSET', meta, 'generation', generation_text, 'revision', '0', 'epochs', '0', 'now',
-       text(now), 'time', text(time), 'settling', text(settling), 'settling_max',
-       text(settling_max), 'meaningful', text(meaningful))
+       text(now), 'time', time_text, 'settling', text(now + $settling_first), 'settling_max',
+       text(now + $settling_max), 'meaningful', text(now + $settling_first + $renewal_grace))
   next_revision()
   publish('generation', '')
+  -- Whoever knows more than the new generation is lost to it as well.
+  lost = number(ARGV[2]) >= generation or number(ARGV[4]) >= generation
 end
--- Whoever knows more than the new generation is lost to it as well.
-lost = generation == 0 or call('HGET', meta, 'run') ~= ARGV[1] or ahead(ARGV[2], ARGV[3], revision)
-  or ahead(ARGV[4], ARGV[5], epochs)
-return {'OK', text(generation), settling > 0 and '1' or '0', lost and '1' or '0',
+return {'OK', text(generation), settling and '1' or '0', lost and '1' or '0',
         call('HGET', meta, 'records_known') == '1' and '1' or '0'}

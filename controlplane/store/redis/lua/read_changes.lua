@@ -1,6 +1,6 @@
 -- keys: feed meta
 -- read_changes. ARGV: 7, 8 revision of the token (7 empty: from now), 9 limit.
-local present = text(generation) .. '-' .. text(revision)
+local present = format('%.0f-%.0f', generation, revision)
 if ARGV[7] == '' then return {'OK', present, '0', '0', {}} end
 local g, n = number(ARGV[7]), number(ARGV[8])
 -- Ahead of the store: of a history that is lost.

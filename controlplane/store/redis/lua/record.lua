@@ -1,4 +1,4 @@
--- keys: records tombstones pins live
+-- keys: records tombstones pins live meta
 -- Records: field `<kind> <name>`, value `<revision: 2> <update time> <1, or 0: a tombstone> <value>`.
 local function read_record(field)
   local packed = call('HGET', records, field)
@@ -19,6 +19,7 @@ local function write_record(kind, name, packed, exists_now, word)
   end
   if kind == 'pin' then
     if exists_now then call('HSET', pins, name, word) else call('HDEL', pins, name) end
+    call('HSET', meta, 'pins', call('HLEN', pins))
   elseif kind == 'cordon' or kind == 'drain' then
     local incarnation = match(call('HGET', live, name) or '', '^%S+')
     if incarnation then

@@ -12,10 +12,10 @@ if count >= $mailbox_commands_max
   return {'OK', '0'}
 end
 local deadline = number(ARGV[8])
-call('RPUSH', mailbox, text(now + deadline) .. ' ' .. ARGV[9])
+call('RPUSH', mailbox, format('%.0f ', now + deadline) .. ARGV[9])
 -- By the calendar, in case no replica is left to take it out: later than by store time.
 local kept = math.max(call('PTTL', mailbox), math.ceil(deadline / 1000) + $mail_kept_ms)
-call('PEXPIRE', mailbox, text(kept))
+call('PEXPIRE', mailbox, format('%.0f', kept))
 local until_now = number(call('ZSCORE', mail_by_age, ARGV[7])) or 0
 call('ZADD', mail_by_age, math.max(until_now, now + deadline), ARGV[7])
 call('ZADD', mail_by_notice, call('HINCRBY', meta, 'notices', 1), ARGV[7])

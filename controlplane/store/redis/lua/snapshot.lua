@@ -2,5 +2,5 @@
 -- A page of a table, in whatever history. ARGV: 7 cursor, 8 count; the last key is the table.
 local table_key = KEYS[#KEYS]
 local page = call('HSCAN', table_key, ARGV[7], 'COUNT', ARGV[8])
-return {'OK', text(generation), text(revision), settling > 0 and now < settling and '1' or '0',
+return {'OK', format('%.0f', generation), format('%.0f', revision), settling and '1' or '0',
         page[1], page[2]}

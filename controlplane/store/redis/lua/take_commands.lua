@@ -13,7 +13,7 @@ while true do
   local until_then, command = match(oldest, '^(%d+) (.*)$')
   if until_then and number(until_then) > now then
     bytes = bytes + #oldest
-    taken[#taken + 1] = text(number(until_then) - now)
+    taken[#taken + 1] = format('%.0f', number(until_then) - now)
     taken[#taken + 1] = command
   end
 end

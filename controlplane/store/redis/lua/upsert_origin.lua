@@ -45,7 +45,7 @@ end
 local function create(id)
   call('HSET', names, wanted, (call('HGET', names, wanted) or '|') .. id .. '|')
   return {id = id, incarnation = '', process = '', wanted = wanted, began = '0', dead = '0',
-          first_seen = text(time), places = '', description = ''}
+          first_seen = time_text, places = '', description = ''}
 end
 -- After a loss of history a reporter still knows its incarnation, and placements that are restored
 -- name it. What was minted in this generation is in the table, or was forgotten for good.
