@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/conformance/memory_store_under_test.h"
 #include "tests/conformance/state_store_conformance.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/manual_executor.h"
@@ -19,29 +20,6 @@ namespace {
 
 using testing::ManualClock;
 using testing::ManualExecutor;
-
-class MemoryStoreUnderTest final : public StoreUnderTest {
- public:
-  StateStore& store() override { return *store_; }
-  void deliver() override { executor_.run_ready(); }
-  void advance(Duration by) override { executor_.advance(by); }
-  void stall(Duration by) override { clock_.advance(by); }
-  void lose_history() override {
-    store_.reset();
-    executor_.run_ready();
-    store_ = std::make_unique<MemoryStateStore>(executor_, clock_);
-  }
-  std::uint64_t wall_us() override {
-    return static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(clock_.wall_now().time_since_epoch())
-            .count());
-  }
-
- private:
-  ManualClock clock_;
-  ManualExecutor executor_{clock_};
-  std::unique_ptr<MemoryStateStore> store_ = std::make_unique<MemoryStateStore>(executor_, clock_);
-};
 
 const StoreFactory kMemory{"memory", [] { return std::make_unique<MemoryStoreUnderTest>(); }};
 WEIR_STATE_STORE_CONFORMANCE(Memory, kMemory);

@@ -41,7 +41,7 @@ void OwnershipWorld::act() {
       if (!healing_) fault();
       break;
   }
-  executor_.run_ready();
+  under_test_->deliver_answers();
   raise_when_lost();
 }
 
@@ -66,7 +66,7 @@ void OwnershipWorld::session_acts(std::size_t index) {
     case SessionState::kLive:
       if (session.idle && chance(30)) {
         session.idle = false;
-        session.media_since = clock_.now();
+        session.media_since = now_;
       }
       break;
     case SessionState::kEnded:
@@ -142,7 +142,7 @@ void OwnershipWorld::dial(Session& session, std::size_t index) {
   origin.publisher = Tag{index, epoch};
   session.state = SessionState::kLive;
   session.idle = false;
-  session.media_since = clock_.now();
+  session.media_since = now_;
   send([this, held = HolderRef{stream_, session.holder, epoch}] {
     store_->confirm(held, {}, [this](Reply<Changed> reply) { note_error(reply); });
   });
@@ -231,7 +231,7 @@ void OwnershipWorld::report_origin(std::size_t index) {
       origins_[index].incarnation = upserted->record.incarnation;
     }
   });
-  executor_.run_ready();
+  under_test_->deliver_answers();
 }
 
 /// While settling, everyone who can be reached hands in what he holds, and settling is extended
@@ -240,14 +240,14 @@ void OwnershipWorld::restore_all() {
   std::optional<GenerationState> state;
   store_->extend_settling(
       [&](Reply<GenerationState> reply) { state = std::get<GenerationState>(reply); });
-  executor_.run_ready();
+  under_test_->deliver_answers();
   if (!state->settling) return;
   const auto restore = [this](const Session& session, PlacementState as, Epoch epoch) {
     model::Placement held = *session.given;
     held.state = as;
     held.epoch = epoch;
     store_->restore({held}, {}, [this](Reply<Changed> reply) { note_error(reply); });
-    executor_.run_ready();
+    under_test_->deliver_answers();
   };
   for (const Session& session : sessions_) {
     if (forwarders_[session.forwarder].cut || !session.given) continue;
@@ -287,8 +287,8 @@ void OwnershipWorld::control_plane_asks() {
       });
     }
   } else if (!origin.cut && !on_origin) {
-    send([this, held, index, taken = clock_.now()] {
-      store_->orphan({held, OrphanRequest::Evidence::kRenewalGone, clock_.now() - taken}, {},
+    send([this, held, index, taken = now_] {
+      store_->orphan({held, OrphanRequest::Evidence::kRenewalGone, now_ - taken}, {},
                      [this, index](Reply<Changed> reply) {
                        note_error(reply);
                        const auto* changed = std::get_if<Changed>(&reply);
@@ -339,8 +339,8 @@ void OwnershipWorld::fault() {
   const auto index = static_cast<std::size_t>(&session - sessions_.data());
   Origin& origin = origins_[either];
   const auto verdict = [this](const IncarnationId& incarnation) {
-    send([this, incarnation, taken = clock_.now()] {
-      store_->declare_dead({incarnation, "probe", clock_.now() - taken}, {},
+    send([this, incarnation, taken = now_] {
+      store_->declare_dead({incarnation, "probe", now_ - taken}, {},
                            [this, incarnation](Reply<bool> reply) {
                              note_error(reply);
                              const bool* dead = std::get_if<bool>(&reply);
@@ -365,7 +365,7 @@ void OwnershipWorld::fault() {
   }
   if (origin.alive && !origin.publisher && spend(left_.direct)) origin.direct = true;
   if (origin.direct && chance(2)) origin.direct = false;
-  if (spend(left_.store_freezes)) clock_.advance(4s);
+  if (spend(left_.store_freezes)) freeze(4s);
   if (spend(left_.forwarder_crashes)) crash_forwarder();
   for (std::size_t i = 0; i < 2; ++i) {
     if (forwarders_[i].cut && chance(4)) reconnect(forwarders_[i]);
@@ -374,9 +374,10 @@ void OwnershipWorld::fault() {
   if (spend(left_.cut_forwarder)) forwarders_[either].cut = true;
   if (spend(left_.cut_agent)) origin.cut = true;
   if (spend(left_.store_loses_all)) {
-    make_store();
-    executor_.run_ready();
-    clock_.advance(1ms);
+    wrapped_.reset();
+    under_test_->lose_history();
+    wrap_store();
+    freeze(1ms);
     lost_ = true;
   }
 }
@@ -410,7 +411,7 @@ void OwnershipWorld::heal() {
     if (sessions_[i].state != SessionState::kEnded) end(i, true);
   }
   for (Session& session : sessions_) {
-    if (session.idle) session.media_since = clock_.now();
+    if (session.idle) session.media_since = now_;
     session.idle = false;
   }
 }

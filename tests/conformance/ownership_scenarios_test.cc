@@ -2,6 +2,8 @@
 // broken stores that the same checks must catch.
 
 #include <chrono>
+#include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,7 +13,9 @@
 #include <gtest/gtest.h>
 
 #include "tests/conformance/forwarding_store.h"
+#include "tests/conformance/memory_store_under_test.h"
 #include "tests/conformance/ownership_world.h"
+#include "tests/conformance/redis_store_under_test.h"
 
 namespace weir::store {
 namespace {
@@ -19,6 +23,8 @@ namespace {
 constexpr std::uint64_t kSeeds = 2000;
 /// Of those with a direct publisher: 2,000 of each found nothing more, and took a minute.
 constexpr std::uint64_t kDirectSeeds = 300;
+constexpr std::uint64_t kRedisSeeds = 40;
+constexpr auto kRedisTime = std::chrono::milliseconds(300);
 
 const std::vector<Scenario>& scenarios() {
   static const std::vector<Scenario> all = {
@@ -68,25 +74,52 @@ const std::vector<Scenario>& scenarios() {
   return all;
 }
 
-/// The first violation in `seeds` runs, as "scenario seed N: what".
-std::string explore(const Scenario& scenario, std::uint64_t seeds, const StoreWrapper& wrap = {}) {
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-    const std::string problem = OwnershipWorld(scenario, seed, wrap).run();
+/// How many interleavings of a scenario, and for how long at most.
+struct Effort {
+  std::uint64_t seeds = kSeeds;
+  std::chrono::steady_clock::duration time = std::chrono::hours(1);
+};
+
+/// A real Redis takes a tenth of a second for each: WEIR_OWNERSHIP_SEEDS says how many if not those
+/// that fit into a moment.
+Effort redis_effort() {
+  const char* seeds = std::getenv("WEIR_OWNERSHIP_SEEDS");
+  if (seeds == nullptr) return {kRedisSeeds, kRedisTime};
+  return {std::strtoull(seeds, nullptr, 10), std::chrono::hours(1)};
+}
+
+/// The first violation, as "scenario seed N: what".
+std::string explore(const StoreFactory& store, const Scenario& scenario, Effort effort,
+                    const StoreWrapper& wrap = {}) {
+  const auto until = std::chrono::steady_clock::now() + effort.time;
+  for (std::uint64_t seed = 1; seed <= effort.seeds; ++seed) {
+    const std::string problem = OwnershipWorld(store.make(), scenario, seed, wrap).run();
     if (!problem.empty()) {
       return scenario.name + " seed " + std::to_string(seed) + ": " + problem;
     }
+    if (std::chrono::steady_clock::now() > until) break;
   }
   return "";
+}
+
+const StoreFactory& memory_store() {
+  static const StoreFactory factory{"memory",
+                                    [] { return std::make_unique<MemoryStoreUnderTest>(); }};
+  return factory;
 }
 
 class OwnershipScenarios : public ::testing::TestWithParam<Scenario> {};
 
 TEST_P(OwnershipScenarios, KeepTheInvariantsInEveryInterleaving) {
   const bool direct = GetParam().faults.direct > 0;
-  EXPECT_EQ(explore(GetParam(), direct ? kDirectSeeds : kSeeds), "");
+  EXPECT_EQ(explore(memory_store(), GetParam(), {direct ? kDirectSeeds : kSeeds}), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Memory, OwnershipScenarios, ::testing::ValuesIn(scenarios()),
+TEST_P(OwnershipScenarios, KeepTheInvariantsOnRedis) {
+  EXPECT_EQ(explore(redis_store(), GetParam(), redis_effort()), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, OwnershipScenarios, ::testing::ValuesIn(scenarios()),
                          [](const auto& scenario) { return scenario.param.name; });
 
 const Scenario& scenario(const std::string& prefix) {
@@ -185,31 +218,45 @@ class GreedyAdoptingStore final : public ForwardingStore {
 };
 
 template <class Broken>
-std::string explore_broken(const std::string& prefix) {
-  return explore(scenario(prefix), kSeeds, [](StateStore& real, Executor& executor) {
+std::string explore_broken(const StoreFactory& store, const std::string& prefix, Effort effort) {
+  return explore(store, scenario(prefix), effort, [](StateStore& real, Executor& executor) {
     return std::make_unique<Broken>(real, executor);
   });
 }
 
 TEST(OwnershipChecks, CatchAStoreThatReadsAndThenWrites) {
-  EXPECT_NE(explore_broken<GetThenSetStore>("A1").find("I3"), std::string::npos);
+  const auto caught = explore_broken<GetThenSetStore>(memory_store(), "A1", {});
+  EXPECT_NE(caught.find("I3"), std::string::npos) << caught;
 }
 
 TEST(OwnershipChecks, CatchAStoreThatForgetsItsDeadSet) {
-  EXPECT_NE(explore_broken<VerdictForgettingStore>("A4").find("I7"), std::string::npos);
+  const auto caught = explore_broken<VerdictForgettingStore>(memory_store(), "A4", {});
+  EXPECT_NE(caught.find("I7"), std::string::npos) << caught;
 }
 
 TEST(OwnershipChecks, CatchAStoreThatDoesNotCheckTheEvidenceOfATakeover) {
-  EXPECT_NE(explore_broken<CredulousStore>("A3").find("I6"), std::string::npos);
-  EXPECT_NE(explore_broken<CredulousStore>("A5").find("I6"), std::string::npos);
+  for (const char* name : {"A3", "A5"}) {
+    const auto caught = explore_broken<CredulousStore>(memory_store(), name, {});
+    EXPECT_NE(caught.find("I6"), std::string::npos) << caught;
+  }
 }
 
 TEST(OwnershipChecks, CatchAStoreThatAdoptsWhatSomebodyHolds) {
-  EXPECT_NE(explore_broken<GreedyAdoptingStore>("D2").find("I8"), std::string::npos);
+  const auto caught = explore_broken<GreedyAdoptingStore>(memory_store(), "D2", {});
+  EXPECT_NE(caught.find("I8"), std::string::npos) << caught;
 }
 
 TEST(OwnershipChecks, CatchAStoreThatBringsNothingBack) {
-  EXPECT_NE(explore_broken<RefusingStore>("B1"), "");
+  EXPECT_NE(explore_broken<RefusingStore>(memory_store(), "B1", {}), "");
+}
+
+TEST(OwnershipChecks, CatchThemOverRedisAsWell) {
+  const Effort effort{kSeeds, std::chrono::seconds(20)};
+  EXPECT_NE(explore_broken<VerdictForgettingStore>(redis_store(), "A4", effort).find("I7"),
+            std::string::npos);
+  EXPECT_NE(explore_broken<CredulousStore>(redis_store(), "A3", effort).find("I6"),
+            std::string::npos);
+  EXPECT_NE(explore_broken<RefusingStore>(redis_store(), "B1", effort), "");
 }
 
 }  // namespace

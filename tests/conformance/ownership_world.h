@@ -2,9 +2,9 @@
 // A small cluster around one stream, for exploring who owns it (the scenarios of docs/adr/0004).
 //
 // Purpose: encoders on two forwarders, two origins with their agents, and the control plane's
-// habits (asking holders, pushing epochs, restoring) drive a real StateStore. Every message may be
-// late, repeated and reordered, as a seed decides; the invariants I1–I7 are checked at each step.
-// Threading: one thread. Lifetime: one world per seed.
+// habits (asking holders, pushing epochs, restoring) drive a real StateStore, whichever it is.
+// Every message may be late, repeated and reordered, as a seed decides; the invariants I1–I7 are
+// checked at each step. Threading: one thread. Lifetime: one world per seed.
 
 #include <cstdint>
 #include <functional>
@@ -17,10 +17,8 @@
 #include <vector>
 
 #include "common/base/random.h"
-#include "controlplane/store/memory/memory_state_store.h"
 #include "controlplane/store/state_store.h"
-#include "tests/support/manual_clock.h"
-#include "tests/support/manual_executor.h"
+#include "tests/conformance/state_store_conformance.h"
 
 namespace weir::store {
 
@@ -58,7 +56,8 @@ using StoreWrapper =
 
 class OwnershipWorld {
  public:
-  OwnershipWorld(const Scenario& scenario, std::uint64_t seed, const StoreWrapper& wrap = {});
+  OwnershipWorld(std::unique_ptr<StoreUnderTest> under_test, const Scenario& scenario,
+                 std::uint64_t seed, const StoreWrapper& wrap = {});
   /// Faults and interleavings, then healing; the first violated invariant, or empty.
   std::string run();
 
@@ -114,7 +113,9 @@ class OwnershipWorld {
   void deliver_one();
   void pass_time(Duration by);
   void renew(const Forwarder& forwarder);
-  void make_store();
+  void wrap_store();
+  /// The store stands still, and nobody else does.
+  void freeze(Duration by);
   void raise_when_lost();
   template <class T>
   void note_error(const Reply<T>& reply);
@@ -155,9 +156,8 @@ class OwnershipWorld {
   Faults left_;
   SeededRandom random_;
   StoreWrapper wrap_;
-  testing::ManualClock clock_;
-  testing::ManualExecutor executor_{clock_};
-  std::unique_ptr<MemoryStateStore> real_;
+  std::unique_ptr<StoreUnderTest> under_test_;
+  MonotonicTime now_{};
   std::unique_ptr<StateStore> wrapped_;
   StateStore* store_ = nullptr;
   bool lost_ = false;

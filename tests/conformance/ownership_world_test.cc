@@ -14,9 +14,13 @@ namespace weir::store {
 using namespace std::chrono_literals;
 using model::PlacementState;
 
-OwnershipWorld::OwnershipWorld(const Scenario& scenario, std::uint64_t seed,
-                               const StoreWrapper& wrap)
-    : scenario_(scenario), left_(scenario.faults), random_(seed), wrap_(wrap) {
+OwnershipWorld::OwnershipWorld(std::unique_ptr<StoreUnderTest> under_test, const Scenario& scenario,
+                               std::uint64_t seed, const StoreWrapper& wrap)
+    : scenario_(scenario),
+      left_(scenario.faults),
+      random_(seed),
+      wrap_(wrap),
+      under_test_(std::move(under_test)) {
   stream_ = make_stream_key(kDefaultVhost, "live", "camera").value();
   for (const char* id : {"f0", "f1"}) forwarders_.push_back({ForwarderId(id), false, {}});
   for (const char* id : {"o0", "o1"}) {
@@ -31,7 +35,7 @@ OwnershipWorld::OwnershipWorld(const Scenario& scenario, std::uint64_t seed,
                                           SessionId(fmt::format("s{}", sessions_.size()))};
     sessions_.push_back(session);
   }
-  make_store();
+  wrap_store();
   lost_ = true;
   raise_when_lost();
   pass_time(3s);
@@ -80,7 +84,7 @@ void OwnershipWorld::deliver_one() {
     messages_.pop_back();
   }
   message();
-  executor_.run_ready();
+  under_test_->deliver_answers();
   raise_when_lost();
 }
 
@@ -90,19 +94,24 @@ void OwnershipWorld::pass_time(Duration by) {
     if (!forwarder.cut) renew(forwarder);
   }
   raise_when_lost();
-  executor_.advance(by);
+  under_test_->advance(by);
+  now_ += by;
 }
 
 void OwnershipWorld::renew(const Forwarder& forwarder) {
   store_->renew_forwarder(forwarder.id, {}, [this](Reply<bool> reply) { note_error(reply); });
-  executor_.run_ready();
+  under_test_->deliver_answers();
 }
 
-void OwnershipWorld::make_store() {
+void OwnershipWorld::freeze(Duration by) {
+  under_test_->stall(by);
+  now_ += by;
+}
+
+void OwnershipWorld::wrap_store() {
   wrapped_.reset();
-  real_ = std::make_unique<MemoryStateStore>(executor_, clock_);
-  if (wrap_) wrapped_ = wrap_(*real_, executor_);
-  store_ = wrapped_ ? wrapped_.get() : real_.get();
+  if (wrap_) wrapped_ = wrap_(under_test_->store(), under_test_->executor());
+  store_ = wrapped_ ? wrapped_.get() : &under_test_->store();
 }
 
 template <class T>
@@ -123,19 +132,19 @@ void OwnershipWorld::raise_when_lost() {
   std::optional<GenerationState> state;
   store_->read_generation(
       {}, [&](Reply<GenerationState> reply) { state = std::get<GenerationState>(reply); });
-  executor_.run_ready();
+  under_test_->deliver_answers();
   store_->raise_generation(state->generation, highest, {}, [](Reply<GenerationState>) {});
-  executor_.run_ready();
+  under_test_->deliver_answers();
 }
 
 std::optional<model::Placement> OwnershipWorld::peek() {
   std::optional<model::Placement> placement;
-  real_->lookup(stream_, {}, [&](Reply<std::optional<model::Placement>> reply) {
+  under_test_->store().lookup(stream_, {}, [&](Reply<std::optional<model::Placement>> reply) {
     if (const auto* found = std::get_if<std::optional<model::Placement>>(&reply)) {
       placement = *found;
     }
   });
-  executor_.run_ready();
+  under_test_->deliver_answers();
   return placement;
 }
 
@@ -150,7 +159,7 @@ void OwnershipWorld::check_bound(const AcquireResult& result, const AcquireReque
     Session* session = session_of(result.displaced->holder);
     const bool reachable = session != nullptr && !forwarders_[session->forwarder].cut;
     const bool sends = session != nullptr && session->state == SessionState::kLive &&
-                       !session->idle && clock_.now() - session->media_since > kIdleEvidenceAgeMax;
+                       !session->idle && now_ - session->media_since > kIdleEvidenceAgeMax;
     if (!dead && !request.takeover) fail("I6 a holder was displaced without a decision");
     if (!dead && reachable && sends) fail("I6 a healthy publisher was displaced");
   }

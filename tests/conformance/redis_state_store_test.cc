@@ -71,4 +71,9 @@ WEIR_STATE_STORE_CONFORMANCE(RedisTls, kRedisOverTls);
 WEIR_STATE_STORE_CONFORMANCE(Sentinel, kSentinel);
 
 }  // namespace
+
+const StoreFactory& redis_store() {
+  return kRedis;
+}
+
 }  // namespace weir::store

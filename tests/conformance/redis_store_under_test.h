@@ -49,6 +49,7 @@ class RedisReplica {
   RedisReplica& operator=(const RedisReplica&) = delete;
 
   StateStore& store() { return *store_; }
+  Executor& executor() { return executor_; }
   /// Until there is a connection, at most 5 s.
   bool connect();
   /// Until nothing is under way any more.
@@ -75,7 +76,9 @@ class RedisStoreUnderTest final : public StoreUnderTest {
   explicit RedisStoreUnderTest(redis::Options options);
 
   StateStore& store() override { return replica_.store(); }
+  Executor& executor() override { return replica_.executor(); }
   void deliver() override;
+  void deliver_answers() override { replica_.settle(); }
   void advance(Duration by) override;
   void stall(Duration by) override { store_clock_.advance(by); }
   void lose_history() override { replica_.command({"FLUSHALL"}); }
@@ -88,6 +91,9 @@ class RedisStoreUnderTest final : public StoreUnderTest {
   testing::ManualClock store_clock_;
   RedisReplica replica_;
 };
+
+/// The store on a Redis of its own, which all tests of this program share.
+const StoreFactory& redis_store();
 
 /// What `url` means, for tests.
 redis::Options options_of(const std::string& url);

@@ -18,6 +18,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/executor.h"
 #include "controlplane/store/limits.h"
 #include "controlplane/store/state_store.h"
 
@@ -28,8 +29,12 @@ class StoreUnderTest {
  public:
   virtual ~StoreUnderTest() = default;
   virtual StateStore& store() = 0;
+  /// On which it delivers.
+  virtual Executor& executor() = 0;
   /// Delivers the answers and changes that are due.
   virtual void deliver() = 0;
+  /// Delivers the answers at least.
+  virtual void deliver_answers() = 0;
   /// Time passes; the store runs all the while.
   virtual void advance(Duration by) = 0;
   /// Time passes; the store stands still.
