@@ -99,6 +99,12 @@ std::string reason_of(const grpc::Status& status) {
   return {};
 }
 
+endpoints::Failure failure_of(const grpc::Status& status) {
+  if (status.error_code() == grpc::DEADLINE_EXCEEDED) return endpoints::Failure::kSilent;
+  return reason_of(status) == reason::kShuttingDown ? endpoints::Failure::kLeaving
+                                                    : endpoints::Failure::kBroken;
+}
+
 std::string describe(const grpc::Status& status) {
   const std::string reason = reason_of(status);
   const std::string_view code = code_name(status.error_code());

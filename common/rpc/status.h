@@ -10,6 +10,7 @@
 #include <grpcpp/support/status.h>
 
 #include "common/base/clock.h"
+#include "common/endpoints/endpoint_choice.h"
 #include "common/rpc/reasons.h"
 
 namespace weir::rpc {
@@ -36,6 +37,9 @@ std::optional<ErrorDetails> details_of(const grpc::Status& status);
 /// The reason; for a status without details the one its code stands for where there is exactly one
 /// (UNAUTHENTICATED = TOKEN_INVALID), else empty.
 std::string reason_of(const grpc::Status& status);
+
+/// What a status that is no answer says of the replica.
+endpoints::Failure failure_of(const grpc::Status& status);
 
 /// "code (REASON): message", for logs.
 std::string describe(const grpc::Status& status);

@@ -5,8 +5,6 @@
 #include <utility>
 #include <variant>
 
-#include <fmt/format.h>
-
 #include "common/base/contract.h"
 #include "dataplane/routing/limits.h"
 
@@ -18,11 +16,12 @@ ControlClient::ControlClient(ControlLink& link, Executor& executor, const Clock&
     : link_(link),
       executor_(executor),
       clock_(clock),
-      random_(random),
       observer_(observer),
       unidentified_(std::move(unidentified)),
+      replicas_(link.endpoint_count(), clock, random),
+      fresher_(replicas_.choice(), random),
       calls_(
-          link, executor, random,
+          link, replicas_, executor, random,
           [this](std::size_t endpoint, const AcquireRequest& request, StreamedAcquires::Done done) {
             ask(endpoint, request, std::move(done));
           },
@@ -33,7 +32,6 @@ ControlClient::ControlClient(ControlLink& link, Executor& executor, const Clock&
       generation_seen_(remembered.generation_seen),
       vhosts_(std::move(remembered.vhosts)) {
   origins_.apply(remembered.origins);
-  endpoint_ = static_cast<std::size_t>(random_.below(link_.endpoint_count()));
 }
 
 WorkerIndex ControlClient::add_worker(Executor& executor, WorkerEvents& events) {
@@ -51,7 +49,7 @@ void ControlClient::start() {
   WEIR_ASSERT(state_ == State::kStopped);
   for (WorkerIndex worker = 0; worker < workers_.size(); ++worker)
     post_to(worker, [rules = vhosts_](WorkerEvents& events) { events.on_vhosts(rules); });
-  attach();
+  attach(replicas_.choice().next(clock_.now()).endpoint);
   tick();
 }
 
@@ -65,92 +63,11 @@ std::optional<Duration> ControlClient::replica_silence() const {
   return clock_.now() - *replica_;
 }
 
-// --- attach stream
-
-void ControlClient::attach() {
-  state_ = State::kOpening;
-  heard_ = clock_.now();
-  heartbeat_due_ = heard_ + kHeartbeatEvery;
-  writable_ = false;
-  link_.attach(endpoint_, make_hello(), *this);
-}
-
-Hello ControlClient::make_hello() {
-  Hello hello;
-  hello.sessions = sessions_.take_complete();
-  hello.interests.reserve(interests_.size());
-  for (const auto& [stream, workers] : interests_) hello.interests.push_back(stream);
-  interests_changed_.clear();
-  interest_waits_ = false;
-  hello.generation_seen = generation_seen_;
-  hello.unidentified = unidentified_();
-  return hello;
-}
-
-void ControlClient::leave(const std::string& why) {
-  link_.detach();
-  on_detached(why);
-}
-
-void ControlClient::on_detached(std::string why) {
-  if (state_ == State::kStopped) return;
-  const MonotonicTime now = clock_.now();
-  observer_.on_detached(link_.endpoint_name(endpoint_), why);
-  state_ = State::kWaiting;
-  writable_ = false;
-  settling_ = true;
-  // What was meant for that replica means nothing to the next one.
-  answers_.clear();
-  queries_.clear();
-  closes_.clear();
-  claims_.clear();
-  claimed_.clear();
-  takes_acquires_ = false;
-  acquires_.lost(why);
-  for (auto& [time, request] : recent_ends_) {
-    if (now - time <= kEndMayBeLost) calls_.queue_release(std::move(request), now);
-  }
-  recent_ends_.clear();
-  endpoint_ = (endpoint_ + 1) % link_.endpoint_count();
-  const Duration limit = std::min<Duration>(
-      kReattachDelayMax, kReattachDelayMin * (1U << std::min<std::size_t>(failures_, 4)));
-  ++failures_;
-  const auto half = static_cast<std::uint64_t>(limit.count() / 2);
-  const Duration delay{static_cast<Duration::rep>(half + random_.below(half + 1))};
-  executor_.run_after(delay, [this] {
-    if (state_ == State::kWaiting) attach();
-  });
-}
-
-void ControlClient::tick() {
-  if (state_ == State::kStopped) return;
-  const MonotonicTime now = clock_.now();
-  check_silence(now);
-  expire_queries(now);
-  acquires_.expire(now);
-  calls_.run_releases(endpoint_, now);
-  while (!recent_ends_.empty() && now - recent_ends_.front().first > kEndMayBeLost)
-    recent_ends_.pop_front();
-  if (now >= claims_due_) {
-    claims_due_ = now + std::chrono::seconds{1};
-    consider_all_claims(now);
-  }
-  if (state_ == State::kAttached && now >= heartbeat_due_) schedule_flush();
-  executor_.run_after(kTick, [this] { tick(); });
-}
-
-void ControlClient::check_silence(MonotonicTime now) {
-  if (state_ == State::kAttached && now - heard_ > kReplicaSilenceMax) {
-    leave(fmt::format("no heartbeat for {} ms", kReplicaSilenceMax.count()));
-  } else if (state_ == State::kOpening && now - heard_ > kWelcomeWithin) {
-    leave(fmt::format("no welcome within {} ms", kWelcomeWithin.count()));
-  }
-}
-
 void ControlClient::on_message(Downward message) {
   if (state_ != State::kOpening && state_ != State::kAttached) return;
   heard_ = clock_.now();
   replica_ = heard_;
+  replicas_.heard();
   std::visit([this](auto& content) { handle(content); }, message);
 }
 
@@ -181,7 +98,7 @@ void ControlClient::flush() {
 void ControlClient::handle(const Welcome& welcome) {
   if (state_ != State::kOpening) return;
   state_ = State::kAttached;
-  failures_ = 0;
+  replicas_.welcomed(endpoint_);
   takes_acquires_ = welcome.takes_acquires;
   note_generation(welcome.generation);
   vhosts_ = VhostRules(welcome.vhosts);
@@ -193,6 +110,8 @@ void ControlClient::handle(const Welcome& welcome) {
 
 void ControlClient::handle(const ReplicaHeartbeat& heartbeat) {
   note_generation(heartbeat.generation);
+  replicas_.told_stale(heartbeat.stale);
+  fresher_.heard(endpoint_, heartbeat.stale, clock_.now());
   const bool settled = settling_ && !heartbeat.settling;
   settling_ = heartbeat.settling;
   if (settled) consider_all_claims(clock_.now());

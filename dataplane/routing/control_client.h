@@ -3,12 +3,13 @@
 //
 // Purpose: keeps one attach stream open to some replica, with a complete hello at each attach, so
 // that nothing told before matters; coalesces sessions and interests; watches the replica's
-// heartbeats; answers queries; asks for lost placements back (claim); spreads routes to the workers
-// that want them. Losing the control plane changes nothing for running sessions and known routes
-// (design 1.5). Threading: every call on the control thread, but executor(), which is for posting
-// to it. Workers are reached by posting to their executors. Lifetime: link, executor, clock,
-// random, observer and the workers' executors outlive it; posted work that is still pending when it
-// goes must never run (threads are joined first).
+// heartbeats and leaves one that is silent, or stale when another is not; answers queries; asks for
+// lost placements back (claim); spreads routes to the workers that want them. Losing the control
+// plane changes nothing for running sessions and known routes (design 1.5). Threading: every call
+// on the control thread, but executor(), which is for posting to it. Workers are reached by posting
+// to their executors. Lifetime: link, executor, clock, random, observer and the workers' executors
+// outlive it; posted work that is still pending when it goes must never run (threads are joined
+// first).
 
 #include <cstdint>
 #include <deque>
@@ -22,7 +23,9 @@
 
 #include "common/base/executor.h"
 #include "common/base/random.h"
+#include "common/endpoints/fresher_search.h"
 #include "dataplane/routing/control_link.h"
+#include "dataplane/routing/replicas.h"
 #include "dataplane/routing/route_cache.h"
 #include "dataplane/routing/session_table.h"
 #include "dataplane/routing/streamed_acquires.h"
@@ -131,7 +134,7 @@ class ControlClient final : private ControlLink::Events {
   // ControlLink::Events
   void on_message(Downward message) override;
   void on_writable() override;
-  void on_detached(std::string why) override;
+  void on_detached(std::string why, endpoints::Failure failure) override;
 
   void handle(const Welcome& welcome);
   void handle(const RouteUpdate& update);
@@ -143,8 +146,13 @@ class ControlClient final : private ControlLink::Events {
   void handle(const ClaimVerdict& verdict);
   void handle(const OriginTableUpdate& update);
 
-  void attach();
-  void leave(const std::string& why);
+  void attach(std::size_t endpoint);
+  void attach_at(endpoints::EndpointChoice::Next next);
+  void leave_silent(const std::string& why);
+  void look_for_fresher(MonotonicTime now);
+  void freshness_told(std::size_t endpoint, const FreshnessReply& reply);
+  void detached(const std::string& why);
+  void forget_told_by_hello();
   void tick();
   void check_silence(MonotonicTime now);
   void expire_queries(MonotonicTime now);
@@ -154,6 +162,7 @@ class ControlClient final : private ControlLink::Events {
   bool bulk_may_go(MonotonicTime now);
   void bulk_taken();
   void granted_late(ReleaseRequest granted);
+  void check_age(const StreamKey& stream, AcquireAnswer& answer) const;
   void ask(std::size_t endpoint, const AcquireRequest& request, StreamedAcquires::Done done);
   std::optional<Upward> next_message();
   Hello make_hello();
@@ -168,16 +177,17 @@ class ControlClient final : private ControlLink::Events {
   ControlLink& link_;
   Executor& executor_;
   const Clock& clock_;
-  Random& random_;
   ControlObserver& observer_;
   std::function<std::uint32_t()> unidentified_;
+  Replicas replicas_;
+  endpoints::FresherSearch fresher_;
   UnaryCalls calls_;
   StreamedAcquires acquires_;
   std::vector<Worker> workers_;
 
   State state_ = State::kStopped;
-  std::size_t endpoint_ = 0;
-  std::size_t failures_ = 0;
+  std::size_t endpoint_ = 0;  ///< of the stream, or the last one
+  std::uint64_t attaches_ = 0;
   MonotonicTime heard_;                   ///< last message, or when the stream was opened
   std::optional<MonotonicTime> replica_;  ///< last message ever
   MonotonicTime heartbeat_due_;

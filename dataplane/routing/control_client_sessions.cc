@@ -52,21 +52,32 @@ void ControlClient::acquire(WorkerIndex worker, AcquireRequest request) {
   const SessionId session = request.session;
   const StreamKey stream = request.stream;
   const MonotonicTime asked = clock_.now();
-  calls_.acquire(
-      std::move(request), endpoint_, [this, worker, session, stream, asked](AcquireAnswer answer) {
-        observer_.on_acquire_result(result_name(answer), clock_.now() - asked);
-        // Players of this forwarder need not wait for the push.
-        const auto* acquired = std::get_if<Acquired>(&answer);
-        if (acquired != nullptr) sessions_.note_epoch(session, acquired->route.epoch);
-        std::optional<RouteUpdate> update;
-        if (acquired != nullptr && interests_.contains(stream))
-          update = RouteUpdate{stream, acquired->route, acquired->route.revision};
-        // First of all: an encoder waits for it.
-        post_to(worker, [session, answer = std::move(answer)](WorkerEvents& events) mutable {
-          events.on_acquire_answer(session, std::move(answer));
-        });
-        if (update) learn_route(*update);
-      });
+  calls_.acquire(std::move(request), [this, worker, session, stream, asked](AcquireAnswer answer) {
+    check_age(stream, answer);
+    observer_.on_acquire_result(result_name(answer), clock_.now() - asked);
+    // Players of this forwarder need not wait for the push.
+    const auto* acquired = std::get_if<Acquired>(&answer);
+    if (acquired != nullptr) {
+      note_generation(acquired->route.epoch.generation);
+      sessions_.note_epoch(session, acquired->route.epoch);
+    }
+    std::optional<RouteUpdate> update;
+    if (acquired != nullptr && interests_.contains(stream))
+      update = RouteUpdate{stream, acquired->route, acquired->route.revision};
+    // First of all: an encoder waits for it.
+    post_to(worker, [session, answer = std::move(answer)](WorkerEvents& events) mutable {
+      events.on_acquire_answer(session, std::move(answer));
+    });
+    if (update) learn_route(*update);
+  });
+}
+
+/// A replica that was frozen may answer long after another has told of a newer owner; publishing by
+/// the older epoch would only be fenced.
+void ControlClient::check_age(const StreamKey& stream, AcquireAnswer& answer) const {
+  const auto* acquired = std::get_if<Acquired>(&answer);
+  if (acquired != nullptr && routes_.knows_newer(stream, acquired->route.epoch))
+    answer = RetryLater{.retry_after = kRetryAfterOutdated, .reason = "OUTDATED_ANSWER"};
 }
 
 /// On the attach stream where it leads to that replica: many acquires share a message there.

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common/base/callback.h"
+#include "common/endpoints/endpoint_choice.h"
 #include "dataplane/routing/origin_table.h"
 #include "dataplane/routing/route_resolver.h"
 
@@ -39,6 +40,7 @@ struct Hello {
   std::vector<StreamKey> interests;
   std::uint64_t generation_seen = 0;
   std::uint32_t unidentified = 0;
+  std::uint64_t attach = 0;  ///< counts the attach streams of this run, from 1
 };
 
 struct SessionChanges {
@@ -127,6 +129,8 @@ struct ClaimVerdict {
 /// No answer from that replica within the deadline: another may know more.
 struct Unreachable {
   std::string why;
+  /// nullopt = says nothing about the replica.
+  std::optional<endpoints::Failure> failure = endpoints::Failure::kBroken;
 };
 using AcquireReply = std::variant<Acquired, Held, RetryLater, Rejected, Unreachable>;
 
@@ -154,6 +158,12 @@ struct ReleaseRequest {
   Epoch epoch;
 };
 
+/// What a replica says of itself.
+struct Freshness {
+  bool stale = false;
+};
+using FreshnessReply = std::variant<Freshness, Unreachable>;
+
 class ControlLink {
  public:
   class Events {
@@ -163,7 +173,7 @@ class ControlLink {
     /// The last message was taken; the next may be sent.
     virtual void on_writable() = 0;
     /// The stream has ended by itself.
-    virtual void on_detached(std::string why) = 0;
+    virtual void on_detached(std::string why, endpoints::Failure failure) = 0;
   };
 
   virtual ~ControlLink() = default;
@@ -176,12 +186,16 @@ class ControlLink {
   /// One message at a time: only after on_writable(). So all waiting is coalesced by the caller.
   virtual void send(Upward message) = 0;
   virtual void detach() = 0;
+  /// The present connection to it has failed or is silent: what comes next makes another.
+  virtual void renew(std::size_t endpoint) = 0;
 
   virtual void acquire(std::size_t endpoint, const AcquireRequest& request, Duration deadline,
                        Callback<void(AcquireReply)> answer) = 0;
   /// `done(true)`: acknowledged, or refused for good.
   virtual void release(std::size_t endpoint, const ReleaseRequest& request, Duration deadline,
                        Callback<void(bool)> done) = 0;
+  virtual void ask_freshness(std::size_t endpoint, Duration deadline,
+                             Callback<void(FreshnessReply)> answer) = 0;
 };
 
 }  // namespace weir::routing

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstddef>
 
+#include "common/endpoints/limits.h"
+
 namespace weir::routing {
 
 using std::chrono::milliseconds;
@@ -30,6 +32,7 @@ inline constexpr std::size_t kDialReportsMax = 1'000;
 inline constexpr std::size_t kReleasesPendingMax = 10'000;
 inline constexpr std::size_t kReleasesInFlightMax = 16;
 inline constexpr seconds kReleaseRetriedFor{60};
+inline constexpr milliseconds kReleaseRetryDelayMax{2'000};
 /// An end written this shortly before the stream broke may not have arrived.
 inline constexpr seconds kEndMayBeLost{3};
 inline constexpr std::size_t kQueriesPendingMax = 10'000;
@@ -38,14 +41,11 @@ inline constexpr std::size_t kOriginTableMax = 100'000;
 
 inline constexpr milliseconds kTick{50};
 inline constexpr milliseconds kHeartbeatEvery{500};
-/// Heartbeats come every 200 ms; this long without one and another replica is tried (design 6).
-inline constexpr milliseconds kReplicaSilenceMax{700};
-/// From opening the stream to the welcome.
-inline constexpr milliseconds kWelcomeWithin{1'000};
-inline constexpr milliseconds kReattachDelayMin{100};
-inline constexpr milliseconds kReattachDelayMax{1'000};
+/// Without a sign of life for this long, new acquires go to another replica than the one attached
+/// to; it is left for its silence later.
+inline constexpr milliseconds kReplicaDoubtedAfter{450};
 
-inline constexpr milliseconds kUnaryDeadline{500};
+using endpoints::kUnaryDeadline;
 /// An acquire that waits to be written, in a crowd, before it counts as unanswered. Its deadline
 /// begins when it is written.
 inline constexpr milliseconds kAcquireUnsentMax{2'000};
@@ -60,8 +60,10 @@ inline constexpr std::size_t kUnansweredDialsMax = 2;
 /// replica.
 inline constexpr std::size_t kAcquireTriesMin = 2;
 inline constexpr std::size_t kAcquireTriesMax = 4;
+inline constexpr std::ptrdiff_t kAcquireTriesWhereAttached = 2;
 inline constexpr milliseconds kAcquireRetryDelayMax{100};
 inline constexpr milliseconds kRetryAfterUnreachable{250};
+inline constexpr milliseconds kRetryAfterOutdated{50};
 
 inline constexpr milliseconds kQueryAnswerWithin{100};
 inline constexpr seconds kClaimAnswerWithin{2};
@@ -75,5 +77,7 @@ static_assert(kHeartbeatEvery <= seconds{1}, "design 6: a sign of life each seco
 static_assert(kBytesNoteEvery < kActiveFor, "a busy origin must never look idle");
 static_assert(kAcquireTriesMin <= kAcquireTriesMax);
 static_assert(kUnaryDeadline < kAcquireUnsentMax);
+static_assert(kReplicaDoubtedAfter < kUnaryDeadline,
+              "a call to a replica that froze is not made there once more");
 
 }  // namespace weir::routing

@@ -24,4 +24,9 @@ const RouteUpdate* RouteCache::find(const StreamKey& stream) const {
   return it == entries_.end() ? nullptr : &it->second.update;
 }
 
+bool RouteCache::knows_newer(const StreamKey& stream, const Epoch& epoch) const {
+  const auto it = entries_.find(stream);
+  return it != entries_.end() && epoch < it->second.highest;
+}
+
 }  // namespace weir::routing

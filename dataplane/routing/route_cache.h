@@ -25,6 +25,8 @@ class RouteCache {
   /// nullptr = nothing is known; an entry without a route = known to be not placed. Valid until the
   /// entry is applied to or erased.
   const RouteUpdate* find(const StreamKey& stream) const;
+  /// A higher epoch of the stream has been seen.
+  bool knows_newer(const StreamKey& stream, const Epoch& epoch) const;
   /// Forgets the stream and its fence: only for streams that are not pushed any more.
   void erase(const StreamKey& stream) { entries_.erase(stream); }
   std::size_t size() const { return entries_.size(); }

@@ -76,7 +76,8 @@ struct Held {
 /// `retry_after`.
 struct RetryLater {
   Duration retry_after{};
-  std::string reason;  ///< UPPER_SNAKE, for the log
+  std::string reason;      ///< UPPER_SNAKE, for the log
+  bool elsewhere = false;  ///< another replica may know more
 };
 /// The request can never succeed (bad name).
 struct Rejected {

@@ -73,10 +73,14 @@ SessionChanges SessionTable::take_changes(std::size_t max) {
   return changes;
 }
 
-std::vector<SessionRecord> SessionTable::take_complete() {
+void SessionTable::forget_changes() {
   changed_.clear();
   ends_taken_ += ended_.size();
   ended_.clear();
+}
+
+std::vector<SessionRecord> SessionTable::take_complete() {
+  forget_changes();
   std::vector<SessionRecord> all;
   all.reserve(sessions_.size());
   for (const auto& [id, record] : sessions_) all.push_back(record);

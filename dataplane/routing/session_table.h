@@ -42,6 +42,8 @@ class SessionTable {
   bool has_changes() const { return !changed_.empty() || !ended_.empty(); }
   /// At most `max` upserts and `max` ends, oldest ends first.
   SessionChanges take_changes(std::size_t max);
+  /// Nobody is told of what is pending: a complete list follows.
+  void forget_changes();
   /// All sessions; pending changes are thereby told.
   std::vector<SessionRecord> take_complete();
 

@@ -59,7 +59,7 @@ StreamedAcquires::Waiting::iterator StreamedAcquires::overdue(MonotonicTime now)
   return past(unsent) ? unsent : waiting_.end();
 }
 
-void StreamedAcquires::expire(MonotonicTime now) {
+void StreamedAcquires::expire(MonotonicTime now, bool moves) {
   for (auto it = overdue(now); it != waiting_.end(); it = overdue(now)) {
     auto node = waiting_.extract(it);
     const bool sent = unsent_.empty() || node.key() < unsent_.front().entry.number;
@@ -68,14 +68,19 @@ void StreamedAcquires::expire(MonotonicTime now) {
       if (expired_.size() >= kReleasesPendingMax) expired_.pop_front();
       expired_.push_back({node.key(), node.mapped().session, node.mapped().stream});
     }
-    node.mapped().done(Unreachable{"no answer on the attach stream in time"});
+    // What the replica has not even got it cannot answer to a repeat.
+    node.mapped().done(
+        sent && moves
+            ? Unreachable{"no answer on the attach stream in time", endpoints::Failure::kSilent}
+            : Unreachable{"the attach stream takes nothing", std::nullopt});
   }
 }
 
 void StreamedAcquires::lost(const std::string& why) {
   unsent_.clear();
   expired_.clear();
-  for (auto& [number, entry] : std::exchange(waiting_, {})) entry.done(Unreachable{why});
+  for (auto& [number, entry] : std::exchange(waiting_, {}))
+    entry.done(Unreachable{why, std::nullopt});
 }
 
 }  // namespace weir::routing

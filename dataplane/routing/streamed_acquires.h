@@ -45,7 +45,8 @@ class StreamedAcquires {
   AcquireBatch take_unsent(std::size_t max, std::uint64_t ends_told, MonotonicTime now,
                            const Wanted& wanted);
   void replied(AcquireReplies replies);
-  void expire(MonotonicTime now);
+  /// `moves`: what was sent has been taken.
+  void expire(MonotonicTime now, bool moves);
   /// The stream has ended.
   void lost(const std::string& why);
 

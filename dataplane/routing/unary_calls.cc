@@ -18,16 +18,15 @@ Duration jittered(Duration limit, Random& random) {
 
 }  // namespace
 
-void UnaryCalls::acquire(AcquireRequest request, std::size_t endpoint, AcquireDone done) {
+void UnaryCalls::acquire(AcquireRequest request, AcquireDone done) {
   const SessionId session = request.session;
   const std::uint64_t number = ++last_number_;
   request.request_id = random_.uuid4();
   // A session asks again only after an answer or a new end of its leg: the newest question counts.
-  acquires_.insert_or_assign(session, Acquire{.request = std::move(request),
-                                              .done = std::move(done),
-                                              .endpoint = endpoint,
-                                              .tries = 0,
-                                              .number = number});
+  acquires_.insert_or_assign(
+      session,
+      Acquire{
+          .request = std::move(request), .done = std::move(done), .tried = {}, .number = number});
   try_acquire(session, number);
 }
 
@@ -43,15 +42,35 @@ UnaryCalls::Acquire* UnaryCalls::find(const SessionId& session, std::uint64_t nu
 void UnaryCalls::try_acquire(const SessionId& session, std::uint64_t number) {
   Acquire* call = find(session, number);
   if (call == nullptr) return;
-  ++call->tries;
-  ask_(call->endpoint, call->request,
-       [this, session, stream = call->request.stream, number](AcquireReply reply) {
-         acquire_replied(session, stream, number, std::move(reply));
+  const std::size_t endpoint = replicas_.for_call(call->tried, call->silence);
+  call->tried.push_back(endpoint);
+  ask_(endpoint, call->request,
+       [this, session, stream = call->request.stream, number, endpoint](AcquireReply reply) {
+         acquire_replied(session, stream, number, endpoint, std::move(reply));
        });
 }
 
+void UnaryCalls::note(std::size_t endpoint, const AcquireReply& reply) {
+  const auto* unreachable = std::get_if<Unreachable>(&reply);
+  if (unreachable == nullptr) {
+    replicas_.call_answered(endpoint);
+  } else if (unreachable->failure && replicas_.call_failed(endpoint, *unreachable->failure)) {
+    link_.renew(endpoint);
+  }
+}
+
+bool UnaryCalls::try_again(const Acquire& call, const AcquireReply& reply) const {
+  const std::size_t tries = std::clamp(replicas_.count() + 1, kAcquireTriesMin, kAcquireTriesMax);
+  if (call.tried.size() >= tries) return false;
+  if (std::holds_alternative<Unreachable>(reply)) return true;
+  // One that has lost the store may be cut off alone. The rest is the same everywhere.
+  const auto* later = std::get_if<RetryLater>(&reply);
+  return later != nullptr && later->elsewhere && call.tried.size() < replicas_.count();
+}
+
 void UnaryCalls::acquire_replied(const SessionId& session, const StreamKey& stream,
-                                 std::uint64_t number, AcquireReply reply) {
+                                 std::uint64_t number, std::size_t endpoint, AcquireReply reply) {
+  note(endpoint, reply);
   Acquire* call = find(session, number);
   if (call == nullptr) {
     const auto* acquired = std::get_if<Acquired>(&reply);
@@ -60,17 +79,15 @@ void UnaryCalls::acquire_replied(const SessionId& session, const StreamKey& stre
       orphaned_(ReleaseRequest{session, stream, acquired->route.epoch});
     return;
   }
-  if (std::holds_alternative<Unreachable>(reply)) {
-    const std::size_t tries =
-        std::clamp(link_.endpoint_count(), kAcquireTriesMin, kAcquireTriesMax);
-    if (call->tries < tries) {
-      call->endpoint = (call->endpoint + 1) % link_.endpoint_count();
-      executor_.run_after(jittered(kAcquireRetryDelayMax, random_),
-                          [this, session, number] { try_acquire(session, number); });
-      return;
-    }
-    reply = RetryLater{kRetryAfterUnreachable, "CONTROL_PLANE_UNREACHABLE"};
+  if (try_again(*call, reply)) {
+    const auto* unreachable = std::get_if<Unreachable>(&reply);
+    call->silence = unreachable != nullptr && unreachable->failure == endpoints::Failure::kSilent;
+    executor_.run_after(jittered(kAcquireRetryDelayMax, random_),
+                        [this, session, number] { try_acquire(session, number); });
+    return;
   }
+  if (std::holds_alternative<Unreachable>(reply))
+    reply = RetryLater{kRetryAfterUnreachable, "CONTROL_PLANE_UNREACHABLE"};
   AcquireDone done = std::move(call->done);
   acquires_.erase(session);
   if (auto* later = std::get_if<RetryLater>(&reply)) {
@@ -89,10 +106,11 @@ void UnaryCalls::queue_release(ReleaseRequest request, MonotonicTime now) {
   // The oldest goes: the expiry of this forwarder's renewal and the replicas' questions heal it
   // too.
   if (releases_.size() >= kReleasesPendingMax) releases_.pop_front();
-  releases_.push_back(Release{.request = std::move(request), .first = now, .due = now, .tries = 0});
+  releases_.push_back(
+      Release{.request = std::move(request), .first = now, .due = now, .tried = {}});
 }
 
-void UnaryCalls::run_releases(std::size_t endpoint, MonotonicTime now) {
+void UnaryCalls::run_releases(MonotonicTime now) {
   std::size_t looked_at = releases_.size();
   while (looked_at-- > 0 && releases_in_flight_ < kReleasesInFlightMax) {
     Release release = std::move(releases_.front());
@@ -102,9 +120,11 @@ void UnaryCalls::run_releases(std::size_t endpoint, MonotonicTime now) {
       continue;
     }
     ++releases_in_flight_;
-    const std::size_t target = (endpoint + release.tries) % link_.endpoint_count();
+    if (release.tried.size() >= replicas_.count()) release.tried.clear();
+    const std::size_t endpoint = replicas_.for_call(release.tried, false);
+    release.tried.push_back(endpoint);
     const ReleaseRequest request = release.request;
-    link_.release(target, request, kUnaryDeadline,
+    link_.release(endpoint, request, kUnaryDeadline,
                   [this, release = std::move(release), now](bool acknowledged) mutable {
                     release_done(std::move(release), acknowledged, now);
                   });
@@ -114,8 +134,7 @@ void UnaryCalls::run_releases(std::size_t endpoint, MonotonicTime now) {
 void UnaryCalls::release_done(Release release, bool acknowledged, MonotonicTime started) {
   --releases_in_flight_;
   if (acknowledged || started - release.first >= kReleaseRetriedFor) return;
-  ++release.tries;
-  release.due = started + jittered(kReattachDelayMax * 2, random_);
+  release.due = started + jittered(kReleaseRetryDelayMax, random_);
   releases_.push_back(std::move(release));
 }
 

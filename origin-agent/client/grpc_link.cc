@@ -6,13 +6,16 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <grpc/support/time.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
 #include "common/base/contract.h"
-#include "common/rpc/channel.h"
+#include "common/endpoints/limits.h"
+#include "common/rpc/status.h"
 #include "origin-agent/client/limits.h"
 #include "origin-agent/client/translate.h"
+#include "weir/control/v1/cluster_service.grpc.pb.h"
 #include "weir/control/v1/origin_service.grpc.pb.h"
 
 namespace weir::agent {
@@ -21,8 +24,7 @@ namespace pb = control::v1;
 
 /// Outlives the link in the hands of streams that gRPC has not let go of yet.
 struct GrpcLink::Shared {
-  Shared(Executor& e, std::vector<std::string> addresses, Secret t)
-      : executor(&e), endpoints(std::move(addresses)), token(std::move(t)) {}
+  explicit Shared(Executor& e) : executor(&e) {}
 
   /// False once the link is gone.
   bool post(Callback<void()> work) {
@@ -32,13 +34,20 @@ struct GrpcLink::Shared {
     return true;
   }
 
+  void call_begins() {
+    const std::lock_guard lock(mutex);
+    ++calls;
+  }
+  /// The caller has let go of the call before.
+  void call_ended() {
+    const std::lock_guard lock(mutex);
+    if (--calls == 0) all_done.notify_all();
+  }
+
   std::mutex mutex;
   Executor* executor;  ///< null once the link is gone
   std::size_t calls = 0;
   std::condition_variable all_done;
-
-  const std::vector<std::string> endpoints;
-  const Secret token;
 };
 
 class GrpcLink::Call final : public grpc::ClientBidiReactor<pb::OriginServiceAttachRequest,
@@ -55,10 +64,7 @@ class GrpcLink::Call final : public grpc::ClientBidiReactor<pb::OriginServiceAtt
   void start() {
     // gRPC holds this object until OnDone.
     self_ = shared_from_this();
-    {
-      const std::lock_guard lock(shared_->mutex);
-      ++shared_->calls;
-    }
+    shared_->call_begins();
     stub_->async()->Attach(&context_, this);
     StartRead(&response_);
     // Writes start outside of gRPC's reactions, so it must be told not to finish meanwhile.
@@ -115,16 +121,17 @@ class GrpcLink::Call final : public grpc::ClientBidiReactor<pb::OriginServiceAtt
   void OnDone(const grpc::Status& status) override {
     const std::shared_ptr<Shared> shared = shared_;
     std::shared_ptr<Call> self = std::move(self_);
-    shared->post([self, why = fmt::format("{}: {}", endpoint_,
-                                          status.ok() ? "the replica ended the stream"
-                                                      : status.error_message())] {
-      if (self->listener_ != nullptr) std::exchange(self->listener_, nullptr)->link_closed(why);
-    });
+    shared->post(
+        [self, failure = rpc::failure_of(status),
+         why = fmt::format("{}: {}", endpoint_,
+                           status.ok() ? "the replica ended the stream" : status.error_message())] {
+          if (self->listener_ != nullptr)
+            std::exchange(self->listener_, nullptr)->link_closed(why, failure);
+        });
     // The context holds the channel, and the last reference to that must not go on this thread:
     // gRPC would join it with itself. The link keeps its channels until this count is 0.
     self.reset();
-    const std::lock_guard lock(shared->mutex);
-    if (--shared->calls == 0) shared->all_done.notify_all();
+    shared->call_ended();
   }
 
   const std::shared_ptr<Shared> shared_;
@@ -141,8 +148,8 @@ class GrpcLink::Call final : public grpc::ClientBidiReactor<pb::OriginServiceAtt
 };
 
 GrpcLink::GrpcLink(Executor& executor, std::vector<std::string> endpoints, Secret token)
-    : shared_(std::make_shared<Shared>(executor, std::move(endpoints), std::move(token))),
-      channels_(shared_->endpoints.size()) {}
+    : shared_(std::make_shared<Shared>(executor)),
+      channels_(std::move(endpoints), std::move(token)) {}
 
 GrpcLink::~GrpcLink() {
   close();
@@ -151,17 +158,43 @@ GrpcLink::~GrpcLink() {
   const bool done =
       shared_->all_done.wait_for(lock, kLinkShutdownTimeout, [&] { return shared_->calls == 0; });
   // A stream that gRPC still holds needs its channel: kept for the rest of the process.
-  if (!done) [[maybe_unused]]
-    const auto* kept = new auto(std::move(channels_));
+  if (!done) channels_.keep_for_good();
 }
 
-void GrpcLink::open(std::size_t endpoint, AttachLinkListener& listener) {
+void GrpcLink::open(std::size_t endpoint, bool anew, AttachLinkListener& listener) {
   close();
-  WEIR_ASSERT(endpoint < shared_->endpoints.size());
-  auto& channel = channels_[endpoint];
-  if (!channel) channel = rpc::make_channel(shared_->endpoints[endpoint], shared_->token);
-  call_ = std::make_shared<Call>(shared_, shared_->endpoints[endpoint], channel, listener);
+  WEIR_ASSERT(endpoint < channels_.size());
+  if (anew) channels_.renew(endpoint);
+  call_ =
+      std::make_shared<Call>(shared_, channels_.name(endpoint), channels_.at(endpoint), listener);
   call_->start();
+}
+
+void GrpcLink::ask_freshness(std::size_t endpoint, Callback<void(std::optional<bool>)> answer) {
+  struct Ask {
+    grpc::ClientContext context;
+    pb::GetReplicaRequest request;
+    pb::Replica response;
+    Callback<void(std::optional<bool>)> answer;
+    std::shared_ptr<const bool> wanted;
+  };
+  auto ask = std::make_shared<Ask>();
+  ask->answer = std::move(answer);
+  ask->wanted = wanted_;
+  ask->context.set_deadline(gpr_time_from_millis(endpoints::kUnaryDeadline.count(), GPR_TIMESPAN));
+  shared_->call_begins();
+  pb::ClusterService::NewStub(channels_.at(endpoint))
+      ->async()
+      ->GetReplica(&ask->context, &ask->request, &ask->response,
+                   [ask, shared = shared_](const grpc::Status& status) mutable {
+                     std::optional<bool> stale;
+                     if (status.ok()) stale = ask->response.stale();
+                     shared->post([ask = std::move(ask), stale] {
+                       if (*ask->wanted) ask->answer(stale);
+                     });
+                     ask.reset();
+                     shared->call_ended();
+                   });
 }
 
 void GrpcLink::send(const UpMessage& message) {
@@ -169,6 +202,7 @@ void GrpcLink::send(const UpMessage& message) {
 }
 
 void GrpcLink::close() {
+  *std::exchange(wanted_, std::make_shared<bool>(true)) = false;
   if (const auto call = std::exchange(call_, nullptr)) call->leave();
 }
 

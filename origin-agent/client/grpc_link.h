@@ -11,11 +11,8 @@
 
 #include "common/base/executor.h"
 #include "common/base/secret.h"
+#include "common/rpc/channels.h"
 #include "origin-agent/client/attach_link.h"
-
-namespace grpc {
-class Channel;
-}
 
 namespace weir::agent {
 
@@ -27,16 +24,19 @@ class GrpcLink final : public AttachLink {
   GrpcLink(const GrpcLink&) = delete;
   GrpcLink& operator=(const GrpcLink&) = delete;
 
-  void open(std::size_t endpoint, AttachLinkListener& listener) override;
+  void open(std::size_t endpoint, bool anew, AttachLinkListener& listener) override;
   void send(const UpMessage& message) override;
   void close() override;
+  void ask_freshness(std::size_t endpoint, Callback<void(std::optional<bool>)> answer) override;
 
  private:
   class Call;
   struct Shared;
   std::shared_ptr<Shared> shared_;
-  std::vector<std::shared_ptr<grpc::Channel>> channels_;
+  rpc::Channels channels_;
   std::shared_ptr<Call> call_;
+  /// False once the stream is closed: what it made somebody ask is of no use any more.
+  std::shared_ptr<bool> wanted_ = std::make_shared<bool>(true);
 };
 
 }  // namespace weir::agent

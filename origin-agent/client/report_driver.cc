@@ -98,12 +98,17 @@ void ReportDriver::pump() {
 
 void ReportDriver::act(ReporterAction& action) {
   if (const auto* open = std::get_if<OpenLink>(&action)) {
-    link_.open(open->endpoint, *this);
+    link_.open(open->endpoint, open->anew, *this);
   } else if (const auto* up = std::get_if<SendUp>(&action)) {
     link_.send(up->message);
-  } else if (std::holds_alternative<CloseLink>(action)) {
-    logger_.warning("the control-plane replica fell silent: trying the next one");
+  } else if (const auto* close = std::get_if<CloseLink>(&action)) {
+    logger_.warning("leaving the control-plane replica: {}", close->why);
     link_.close();
+  } else if (const auto* ask = std::get_if<AskFreshness>(&action)) {
+    link_.ask_freshness(ask->endpoint, [this, endpoint = ask->endpoint](std::optional<bool> stale) {
+      reporter_.freshness_told(clock_.now(), endpoint, stale);
+      pump();
+    });
   } else if (std::holds_alternative<SaveState>(action)) {
     save_soon();
   } else if (const auto* learn = std::get_if<LearnEpoch>(&action)) {
@@ -175,11 +180,11 @@ void ReportDriver::link_received(const DownMessage& message) {
   pump();
 }
 
-void ReportDriver::link_closed(const std::string& why) {
+void ReportDriver::link_closed(const std::string& why, endpoints::Failure failure) {
   if (attached_ || unreachable_line_.allow(clock_.now())) {
     logger_.warning("the control plane is not attached: {}", why);
   }
-  reporter_.link_closed(clock_.now());
+  reporter_.link_closed(clock_.now(), failure);
   pump();
 }
 

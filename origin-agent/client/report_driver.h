@@ -60,7 +60,7 @@ class ReportDriver final : public MonitorListener, public AttachLinkListener {
   void facts_found(std::size_t origin, const FoundFacts& facts) override;
 
   void link_received(const DownMessage& message) override;
-  void link_closed(const std::string& why) override;
+  void link_closed(const std::string& why, endpoints::Failure failure) override;
 
  private:
   /// Carries out what the reporter wants and sleeps until it wants more.

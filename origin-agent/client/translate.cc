@@ -118,6 +118,7 @@ void fill(const Hello& hello, pb::OriginServiceAttachRequest* request) {
   out->mutable_host()->set_memory_bytes(hello.host.memory_bytes);
   for (const OriginSeen& seen : hello.origins) fill(seen, out->add_origins());
   out->set_generation_seen(hello.generation_seen);
+  out->set_attach(hello.attach);
 }
 
 void fill(const Report& report, pb::OriginServiceAttachRequest* request) {
@@ -180,7 +181,7 @@ std::optional<DownMessage> from_proto(const pb::OriginServiceAttachResponse& mes
     case pb::OriginServiceAttachResponse::kReportAck:
       return Ack{message.report_ack().sequence()};
     case pb::OriginServiceAttachResponse::kHeartbeat:
-      return ReplicaHeartbeat{message.heartbeat().generation()};
+      return ReplicaHeartbeat{message.heartbeat().generation(), message.heartbeat().stale()};
     case pb::OriginServiceAttachResponse::kStreamEpoch: {
       const pb::StreamEpoch& in = message.stream_epoch();
       return StreamEpoch{in.stream(), Epoch{in.epoch().generation(), in.epoch().counter()},

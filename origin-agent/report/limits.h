@@ -7,10 +7,6 @@
 
 namespace weir::agent {
 
-/// An attach stream without a message from the replica for this long is left for another one.
-inline constexpr std::chrono::milliseconds kHeartbeatTimeout{700};
-/// Connecting, the hello and the welcome together.
-inline constexpr std::chrono::milliseconds kWelcomeTimeout{1000};
 /// Something goes up at least this often, so that 2 s of silence always means trouble.
 inline constexpr std::chrono::milliseconds kOwnHeartbeatInterval{500};
 
@@ -21,9 +17,6 @@ inline constexpr std::chrono::seconds kSnapshotIntervalDefault{60};
 inline constexpr std::chrono::seconds kSnapshotIntervalMin{1};
 inline constexpr std::chrono::seconds kSnapshotIntervalMax{3600};
 
-/// Pause after every endpoint was tried once, with full jitter.
-inline constexpr std::chrono::milliseconds kReattachDelayInitial{100};
-inline constexpr std::chrono::milliseconds kReattachDelayMax{1000};
 /// Pause before an origin that the control plane rejected is offered again; doubles up to the
 /// maximum.
 inline constexpr std::chrono::milliseconds kRejectedRetryInitial{1000};
@@ -40,8 +33,6 @@ inline constexpr std::size_t kKnownEpochsMax = 100000;
 /// written.
 inline constexpr std::size_t kStateFileBytesMax = 4 << 20;
 
-static_assert(kHeartbeatTimeout < kWelcomeTimeout);
 static_assert(kOwnHeartbeatInterval < std::chrono::seconds(2));
-static_assert(kReattachDelayInitial < kReattachDelayMax);
 
 }  // namespace weir::agent

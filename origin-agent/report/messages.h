@@ -108,6 +108,7 @@ struct Hello {
   HostFacts host;
   std::vector<OriginSeen> origins;
   std::uint64_t generation_seen = 0;
+  std::uint64_t attach = 0;  ///< counts the attach streams of this run, from 1
 };
 
 struct OriginReport {
@@ -168,6 +169,7 @@ struct Ack {
 
 struct ReplicaHeartbeat {
   std::uint64_t generation = 0;
+  bool stale = false;
 };
 
 /// Newest epoch of a stream, for fencing.

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "common/base/contract.h"
+#include "common/endpoints/fresher_search.h"
+#include "common/endpoints/limits.h"
 #include "origin-agent/report/limits.h"
 
 namespace weir::agent {
@@ -14,13 +16,27 @@ constexpr std::chrono::milliseconds kGatherReports{20};
 
 }  // namespace
 
+using endpoints::Failure;
+
+struct Reporter::Replicas {
+  Replicas(std::size_t count, Random& random)
+      : choice(count, random), fresher(choice, random), broken(count) {}
+
+  endpoints::EndpointChoice choice;
+  endpoints::FresherSearch fresher;
+  std::vector<bool> broken;  ///< failed since it was opened last
+};
+
+Reporter::~Reporter() = default;
+Reporter::Reporter(Reporter&&) noexcept = default;
+
 Reporter::Reporter(ReporterConfig config, SavedState saved, Random& random)
     : config_(std::move(config)),
       saved_(std::move(saved)),
-      random_(random),
       report_interval_(kReportIntervalDefault),
       snapshot_interval_(kSnapshotIntervalDefault) {
   WEIR_ASSERT(config_.endpoints > 0);
+  replicas_ = std::make_unique<Replicas>(config_.endpoints, random);
   for (const OriginSpec& spec : config_.origins) add_origin(spec);
 }
 
@@ -67,7 +83,8 @@ void Reporter::remove_origin(MonotonicTime now, std::size_t origin) {
 
 bool Reporter::has_unsaid_verdict(std::size_t origin) const {
   const auto& verdict = states_.at(origin).verdict;
-  return verdict && !verdict->incarnation.empty() && !(verdict->sent && attached());
+  if (!verdict || verdict->incarnation.empty()) return false;
+  return !verdict->sent || !attached() || acknowledged_ < verdict->taken_in_by;
 }
 
 void Reporter::mark_looked_at(OriginState& origin) {
@@ -177,9 +194,10 @@ void Reporter::first_looks_over(MonotonicTime now) {
 // -----------------------------------------------------------------------------------------
 
 void Reporter::open(MonotonicTime now) {
+  if (link_ == Link::kWaiting) endpoint_ = replicas_->choice.next(now).endpoint;
   link_ = Link::kOpening;
-  silent_at_ = now + kWelcomeTimeout;
-  sequence_ = 0;
+  silent_at_ = now + replicas_->choice.welcome_within(endpoint_);
+  sequence_ = acknowledged_ = 0;
   next_report_ = next_snapshot_ = MonotonicTime::max();
   for (Entry& entry : states_) {
     OriginState& s = entry.second;
@@ -189,42 +207,45 @@ void Reporter::open(MonotonicTime now) {
     s.offer_delay = kRejectedRetryInitial;
     if (s.verdict) s.verdict->sent = false;
   }
-  actions_.push_back(OpenLink{endpoint_});
-  Hello hello{config_.agent,         config_.instance, config_.version, config_.host, {},
-              saved_.generation_seen};
+  actions_.push_back(OpenLink{endpoint_, replicas_->broken[endpoint_]});
+  replicas_->broken[endpoint_] = false;
+  Hello hello{config_.agent,          config_.instance, config_.version, config_.host, {},
+              saved_.generation_seen, ++attaches_};
   for (const Entry& entry : states_) hello.origins.push_back(describe(entry.second));
   send(now, std::move(hello));
   for (Entry& entry : states_) send_verdict(now, entry.second);
 }
 
-void Reporter::leave(MonotonicTime now) {
-  actions_.push_back(CloseLink{});
-  pause(now);
+void Reporter::failed(MonotonicTime now, Failure failure) {
+  const bool was_attached = attached();
+  replicas_->choice.failed(endpoint_, failure, now);
+  replicas_->broken[endpoint_] = true;
+  move(replicas_->choice.next_after(failure, was_attached, now));
 }
 
-void Reporter::pause(MonotonicTime now) {
+void Reporter::move(endpoints::EndpointChoice::Next next) {
   link_ = Link::kPausing;
-  endpoint_ = (endpoint_ + 1) % config_.endpoints;
-  ++failures_;
+  replicas_->fresher.detached();
   silent_at_ = next_report_ = next_snapshot_ = MonotonicTime::max();
-  attach_at_ = now;
-  // The other replicas are tried at once; a pause comes after each round.
-  if (failures_ % config_.endpoints != 0) return;
-  const std::size_t round = std::min<std::size_t>(failures_ / config_.endpoints - 1, 10);
-  const auto ceiling = std::min<std::chrono::milliseconds>(
-      kReattachDelayInitial * (std::int64_t{1} << round), kReattachDelayMax);
-  attach_at_ +=
-      std::chrono::milliseconds(random_.below(static_cast<std::uint64_t>(ceiling.count()) + 1));
+  endpoint_ = next.endpoint;
+  attach_at_ = next.at;
 }
 
-void Reporter::link_closed(MonotonicTime now) {
-  if (!link_open()) return;
-  pause(now);
+void Reporter::link_closed(MonotonicTime now, Failure failure) {
+  if (link_open()) failed(now, failure);
+}
+
+void Reporter::freshness_told(MonotonicTime now, std::size_t endpoint, std::optional<bool> stale) {
+  if (!stale || !replicas_->fresher.answered(endpoint, *stale, now) || !attached()) return;
+  actions_.push_back(CloseLink{"it is stale, and another is not"});
+  move(replicas_->choice.next(now));
+  tick(now);
 }
 
 void Reporter::received(MonotonicTime now, const DownMessage& message) {
   if (!link_open()) return;
-  silent_at_ = now + (link_ == Link::kAttached ? kHeartbeatTimeout : kWelcomeTimeout);
+  silent_at_ = now + (link_ == Link::kAttached ? endpoints::kReplicaSilenceMax
+                                               : replicas_->choice.welcome_within(endpoint_));
   std::visit([&](const auto& m) { on(now, m); }, message);
   tick(now);
 }
@@ -240,8 +261,8 @@ void Reporter::on(MonotonicTime now, const Welcome& welcome) {
   if (link_ == Link::kOpening) {
     link_ = Link::kAttached;
     was_attached_ = true;
-    failures_ = 0;
-    silent_at_ = now + kHeartbeatTimeout;
+    replicas_->choice.answered(endpoint_, now);
+    silent_at_ = now + endpoints::kReplicaSilenceMax;
     last_report_ = now;
     next_snapshot_ = now + snapshot_interval_;
   } else {
@@ -282,11 +303,12 @@ void Reporter::on(MonotonicTime now, const Accepted& accepted) {
 }
 
 void Reporter::on(MonotonicTime, const Ack& ack) {
-  last_acknowledged_ = ack.sequence;
+  acknowledged_ = ack.sequence;
 }
 
-void Reporter::on(MonotonicTime, const ReplicaHeartbeat& heartbeat) {
+void Reporter::on(MonotonicTime now, const ReplicaHeartbeat& heartbeat) {
   see_generation(heartbeat.generation);
+  if (attached()) replicas_->fresher.heard(endpoint_, heartbeat.stale, now);
 }
 
 void Reporter::on(MonotonicTime, const StreamEpoch& epoch) {
@@ -322,9 +344,12 @@ void Reporter::tick(MonotonicTime now) {
       break;
   }
   if (now >= silent_at_) {
-    leave(now);
+    actions_.push_back(CloseLink{attached() ? "no heartbeat came" : "no welcome came"});
+    failed(now, Failure::kSilent);
     return;
   }
+  for (const std::size_t endpoint : replicas_->fresher.due(now))
+    actions_.push_back(AskFreshness{endpoint});
   while (!offers_.empty() && offers_.begin()->first <= now) {
     Entry& entry = *states_.find(offers_.begin()->second);
     offer_at(entry, MonotonicTime::max());
@@ -337,8 +362,8 @@ void Reporter::tick(MonotonicTime now) {
 MonotonicTime Reporter::next_wakeup() const {
   if (link_ == Link::kWaiting) return MonotonicTime::max();
   if (link_ == Link::kPausing) return attach_at_;
-  const MonotonicTime next =
-      std::min({silent_at_, next_report_, last_sent_ + kOwnHeartbeatInterval});
+  const MonotonicTime next = std::min({silent_at_, next_report_, last_sent_ + kOwnHeartbeatInterval,
+                                       replicas_->fresher.next_due()});
   return offers_.empty() ? next : std::min(next, offers_.begin()->first);
 }
 
@@ -373,6 +398,7 @@ void Reporter::send_verdict(MonotonicTime now, OriginState& origin) {
   std::optional<PendingVerdict>& verdict = origin.verdict;
   if (!verdict || verdict->sent || verdict->incarnation.empty()) return;
   verdict->sent = true;
+  verdict->taken_in_by = sequence_ + 1;
   send(now,
        Verdict{origin.spec->id, verdict->incarnation, verdict->reason, now - verdict->evidence});
 }

@@ -4,9 +4,10 @@
 // Purpose: decides what an agent says to which control-plane replica and when: the hello after
 // every origin was looked at once, reports with sequence numbers, complete lists at attach and each
 // snapshot interval and changes between, verdicts (said again after a re-attach while they are
-// still true), and leaving a replica that falls silent for the next one. Origins come and go while
-// it runs. Inputs are the methods that take `now`; after each of them take_actions() says what to
-// do and next_wakeup() when to call tick(). Threading: one thread. Lifetime: as long as the agent.
+// still true), and leaving a replica that falls silent, or that is stale while another is not.
+// Origins come and go while it runs. Inputs are the methods that take `now`; after each of them
+// take_actions() says what to do and next_wakeup() when to call tick(). Threading: one thread.
+// Lifetime: as long as the agent.
 
 #include <cstddef>
 #include <map>
@@ -20,16 +21,28 @@
 
 #include "common/base/clock.h"
 #include "common/base/random.h"
+#include "common/endpoints/endpoint_choice.h"
 #include "origin-agent/report/messages.h"
 #include "origin-agent/report/saved_state.h"
 #include "origin-agent/report/stream_table.h"
+
+namespace weir::endpoints {
+class FresherSearch;
+}
 
 namespace weir::agent {
 
 struct OpenLink {
   std::size_t endpoint = 0;  ///< index into the configured control-plane replicas
+  bool anew = false;         ///< what there may be of a connection to it is no good
 };
-struct CloseLink {};
+struct CloseLink {
+  std::string why;
+};
+/// Whether that replica is stale; the answer goes to freshness_told().
+struct AskFreshness {
+  std::size_t endpoint = 0;
+};
 struct SendUp {
   UpMessage message;
 };
@@ -43,7 +56,7 @@ struct AcceptedNews {
   Accepted accepted;
 };
 using ReporterAction =
-    std::variant<OpenLink, CloseLink, SendUp, SaveState, LearnEpoch, AcceptedNews>;
+    std::variant<OpenLink, CloseLink, AskFreshness, SendUp, SaveState, LearnEpoch, AcceptedNews>;
 
 struct ReporterConfig {
   AgentId agent;
@@ -58,6 +71,8 @@ class Reporter {
  public:
   /// `random` spreads the pauses between attempts; it outlives the reporter.
   Reporter(ReporterConfig config, SavedState saved, Random& random);
+  ~Reporter();
+  Reporter(Reporter&&) noexcept;
 
   /// The number by which everything else names it; numbers are never used again. At most
   /// kOriginsMax origins, ids are unique: the caller sees to both.
@@ -66,7 +81,8 @@ class Reporter {
   void change_origin(MonotonicTime now, std::size_t origin, OriginSpec spec);
   /// Not watched any more.
   void remove_origin(MonotonicTime now, std::size_t origin);
-  /// A verdict about it waits for a replica: removed now, nobody would ever hear of its end.
+  /// A verdict about it has not been taken in by a replica: removed now, nobody might ever hear of
+  /// its end.
   bool has_unsaid_verdict(std::size_t origin) const;
   const OriginSpec& spec(std::size_t origin) const { return *states_.at(origin).spec; }
   std::size_t origin_count() const { return states_.size(); }
@@ -89,7 +105,9 @@ class Reporter {
 
   // What the link says.
   void received(MonotonicTime now, const DownMessage& message);
-  void link_closed(MonotonicTime now);
+  void link_closed(MonotonicTime now, endpoints::Failure failure);
+  /// nullopt = it gave no answer to that.
+  void freshness_told(MonotonicTime now, std::size_t endpoint, std::optional<bool> stale);
 
   void tick(MonotonicTime now);
 
@@ -104,7 +122,6 @@ class Reporter {
   /// Every origin was looked at at least once.
   bool looked_at_all() const { return unseen_ == 0; }
   SavedState saved_state() const;
-  std::uint64_t last_acknowledged() const { return last_acknowledged_; }
 
  private:
   enum class Link {
@@ -119,7 +136,8 @@ class Reporter {
     IncarnationId incarnation;  ///< empty: the process went before it was accepted
     VerdictReason reason = VerdictReason::kProcessGone;
     MonotonicTime evidence;
-    bool sent = false;  ///< on this link
+    bool sent = false;              ///< on this link
+    std::uint64_t taken_in_by = 0;  ///< once sent: the report whose acknowledgement covers it
   };
 
   struct OriginState {
@@ -148,8 +166,8 @@ class Reporter {
   void looked_at(MonotonicTime now, std::size_t origin);
   void offer_at(Entry& entry, MonotonicTime when);
   void open(MonotonicTime now);
-  void leave(MonotonicTime now);
-  void pause(MonotonicTime now);
+  void failed(MonotonicTime now, endpoints::Failure failure);
+  void move(endpoints::EndpointChoice::Next next);
   void send(MonotonicTime now, UpMessage message);
   void send_seen(MonotonicTime now, const OriginState& origin);
   void send_verdict(MonotonicTime now, OriginState& origin);
@@ -165,8 +183,7 @@ class Reporter {
   void on(MonotonicTime now, const StreamEpoch& epoch);
 
   const ReporterConfig config_;
-  SavedState saved_;  ///< as last read or told to save
-  Random& random_;
+  SavedState saved_;                           ///< as last read or told to save
   std::map<std::size_t, OriginState> states_;  ///< by number
   std::map<OriginId, std::size_t> numbers_;
   std::size_t next_number_ = 0;
@@ -177,8 +194,10 @@ class Reporter {
   Link link_ = Link::kWaiting;
   bool was_attached_ = false;
   bool was_ready_ = false;
-  std::size_t endpoint_ = 0;
-  std::size_t failures_ = 0;  ///< attempts since the last welcome
+  struct Replicas;
+  std::unique_ptr<Replicas> replicas_;  ///< what is known of each
+  std::size_t endpoint_ = 0;            ///< of the link, or the next one
+  std::uint64_t attaches_ = 0;
   MonotonicTime attach_at_ = MonotonicTime::max();
   MonotonicTime silent_at_ = MonotonicTime::max();  ///< the replica is left then
   MonotonicTime last_sent_;
@@ -188,7 +207,7 @@ class Reporter {
   Duration report_interval_;
   Duration snapshot_interval_;
   std::uint64_t sequence_ = 0;
-  std::uint64_t last_acknowledged_ = 0;
+  std::uint64_t acknowledged_ = 0;  ///< highest sequence on this link
 };
 
 }  // namespace weir::agent

@@ -24,6 +24,10 @@ class FakeControlLink final : public routing::ControlLink {
     routing::AcquireRequest request;
     Callback<void(routing::AcquireReply)> answer;
   };
+  struct FreshnessCall {
+    std::size_t endpoint;
+    Callback<void(routing::FreshnessReply)> answer;
+  };
   struct ReleaseCall {
     std::size_t endpoint;
     routing::ReleaseRequest request;
@@ -40,8 +44,8 @@ class FakeControlLink final : public routing::ControlLink {
     take();
     say(routing::Welcome{ReplicaId("r1"), generation, std::move(vhosts)});
   }
-  void heartbeat(bool settling = false, std::uint64_t generation = 1) {
-    say(routing::ReplicaHeartbeat{generation, false, settling});
+  void heartbeat(bool settling = false, std::uint64_t generation = 1, bool stale = false) {
+    say(routing::ReplicaHeartbeat{generation, stale, settling});
   }
   void say(routing::Downward message) {
     post([message = std::move(message)](Events& events) mutable {
@@ -55,9 +59,10 @@ class FakeControlLink final : public routing::ControlLink {
       events.on_writable();
     });
   }
-  void break_stream(std::string why) {
-    executor_.post([this, why = std::move(why)]() mutable {
-      if (Events* events = std::exchange(events_, nullptr)) events->on_detached(std::move(why));
+  void break_stream(std::string why, endpoints::Failure failure = endpoints::Failure::kBroken) {
+    executor_.post([this, why = std::move(why), failure]() mutable {
+      if (Events* events = std::exchange(events_, nullptr))
+        events->on_detached(std::move(why), failure);
     });
   }
   /// Every message is taken as it comes; false = the test calls take().
@@ -67,6 +72,8 @@ class FakeControlLink final : public routing::ControlLink {
   std::vector<std::size_t> attached_to;
   std::deque<AcquireCall> acquires;
   std::deque<ReleaseCall> releases;
+  std::deque<FreshnessCall> freshness_calls;
+  std::vector<std::size_t> renewed;
   int detaches = 0;
 
   /// Messages of one kind among `sent`.
@@ -90,6 +97,14 @@ class FakeControlLink final : public routing::ControlLink {
     executor_.post(
         [call = std::move(releases.front()), acknowledged]() mutable { call.done(acknowledged); });
     releases.pop_front();
+  }
+
+  void answer_freshness(routing::FreshnessReply reply) {
+    WEIR_ASSERT(!freshness_calls.empty());
+    executor_.post([call = std::move(freshness_calls.front()), reply = std::move(reply)]() mutable {
+      call.answer(std::move(reply));
+    });
+    freshness_calls.pop_front();
   }
 
   // --- ControlLink ---
@@ -122,6 +137,11 @@ class FakeControlLink final : public routing::ControlLink {
   void release(std::size_t endpoint, const routing::ReleaseRequest& request, Duration,
                Callback<void(bool)> done) override {
     releases.push_back(ReleaseCall{endpoint, request, std::move(done)});
+  }
+  void renew(std::size_t endpoint) override { renewed.push_back(endpoint); }
+  void ask_freshness(std::size_t endpoint, Duration,
+                     Callback<void(routing::FreshnessReply)> answer_with) override {
+    freshness_calls.push_back(FreshnessCall{endpoint, std::move(answer_with)});
   }
 
  private:

@@ -310,7 +310,7 @@ def check_limits_are_documented(tree):
     named = set(re.findall(r'`(k[A-Z]\w+)`', page.read_text()))
     errors, known = [], set()
     for path in tree.production:
-        planes = ('dataplane/', 'origin-agent/')
+        planes = ('common/endpoints/', 'dataplane/', 'origin-agent/')
         if not name(path).startswith(planes) or not path.name.endswith('limits.h'):
             continue
         for number, line in enumerate(tree.code[path].split('\n'), 1):

@@ -131,14 +131,16 @@ AcquireReply to_reply(const grpc::Status& status, const pb::AcquirePlacementResp
     return held;
   }
   if (name == reason::kInvalidField) return Rejected{status.error_message()};
-  if (name.empty() && (status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-                       status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED ||
-                       status.error_code() == grpc::StatusCode::CANCELLED))
-    return Unreachable{rpc::describe(status)};
-  if (name == reason::kShuttingDown) return Unreachable{rpc::describe(status)};
+  if (name == reason::kShuttingDown ||
+      (name.empty() && (status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                        status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED ||
+                        status.error_code() == grpc::StatusCode::CANCELLED)))
+    return Unreachable{rpc::describe(status), rpc::failure_of(status)};
   Duration delay = kRetryAfterDefault;
   if (details && details->retry_delay) delay = *details->retry_delay;
-  return RetryLater{std::min<Duration>(delay, kRetryAfterMax), name.empty() ? "INTERNAL" : name};
+  return RetryLater{.retry_after = std::min<Duration>(delay, kRetryAfterMax),
+                    .reason = name.empty() ? "INTERNAL" : name,
+                    .elsewhere = name == reason::kStoreUnavailable};
 }
 
 std::optional<Route> from_proto(const pb::Route& message) {

@@ -176,6 +176,7 @@ pb::ForwarderServiceAttachRequest to_proto(const ForwarderFacts& facts, const He
   message.set_generation_seen(hello.generation_seen);
   message.set_unidentified(hello.unidentified);
   message.set_takes_route_updates(true);
+  message.set_attach(hello.attach);
   return request;
 }
 

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include <grpcpp/channel.h>
@@ -11,10 +12,11 @@
 #include <grpcpp/support/client_callback.h>
 
 #include "common/base/contract.h"
-#include "common/rpc/channel.h"
+#include "common/rpc/channels.h"
 #include "common/rpc/reasons.h"
 #include "common/rpc/status.h"
 #include "dataplane/routing/grpc/convert.h"
+#include "weir/control/v1/cluster_service.grpc.pb.h"
 #include "weir/control/v1/forwarder_service.grpc.pb.h"
 #include "weir/control/v1/placement_service.grpc.pb.h"
 
@@ -72,16 +74,38 @@ class GrpcControlLink::Gate {
 };
 
 struct GrpcControlLink::State {
-  struct Endpoint {
-    std::string name;
+  /// On the present channel to a replica.
+  struct Stubs {
     std::unique_ptr<pb::ForwarderService::Stub> forwarders;
     std::unique_ptr<pb::PlacementService::Stub> placements;
+    std::unique_ptr<pb::ClusterService::Stub> cluster;
   };
+
+  const Stubs& at(std::size_t endpoint) {
+    std::optional<Stubs>& present = stubs[endpoint];
+    if (!present) {
+      const auto& channel = channels.at(endpoint);
+      present = Stubs{pb::ForwarderService::NewStub(channel),
+                      pb::PlacementService::NewStub(channel), pb::ClusterService::NewStub(channel)};
+    }
+    return *present;
+  }
+
+  /// A call with its deadline set and counted, which ends on the control thread.
+  template <class Call>
+  std::shared_ptr<Call> begin(Duration deadline) const {
+    auto unary = std::make_shared<Call>();
+    unary->context.set_deadline(clock.wall_now() +
+                                std::chrono::duration_cast<WallTime::duration>(deadline));
+    gate->call_begins();
+    return unary;
+  }
 
   const Clock& clock;
   ForwarderFacts facts;
   std::shared_ptr<Gate> gate;
-  std::vector<Endpoint> endpoints;
+  rpc::Channels channels;
+  std::vector<std::optional<Stubs>> stubs;
   std::shared_ptr<AttachCall> call;
   Events* events = nullptr;
 };
@@ -143,10 +167,11 @@ class GrpcControlLink::AttachCall final
   void OnDone(const grpc::Status& status) override {
     const std::shared_ptr<Gate> gate = gate_;
     std::string why = status.ok() ? "closed by the replica" : rpc::describe(status);
-    gate->post([call = std::move(self_), why = std::move(why)]() mutable {
+    const endpoints::Failure failure = rpc::failure_of(status);
+    gate->post([call = std::move(self_), why = std::move(why), failure]() mutable {
       if (call->state_.call != call) return;
       call->state_.call.reset();
-      call->state_.events->on_detached(std::move(why));
+      call->state_.events->on_detached(std::move(why), failure);
     });
     gate->call_ended();  // this object may be gone by now
   }
@@ -176,38 +201,37 @@ GrpcControlLink::GrpcControlLink(Executor& executor, const Clock& clock, Forward
     : state_(new State{.clock = clock,
                        .facts = std::move(facts),
                        .gate = std::make_shared<Gate>(executor),
-                       .endpoints = {},
+                       .channels = {endpoints, token},
+                       .stubs = std::vector<std::optional<State::Stubs>>(endpoints.size()),
                        .call = nullptr,
-                       .events = nullptr}) {
-  WEIR_ASSERT(!endpoints.empty());
-  for (const std::string& name : endpoints) {
-    const auto channel = rpc::make_channel(name, token);
-    state_->endpoints.push_back(State::Endpoint{name, pb::ForwarderService::NewStub(channel),
-                                                pb::PlacementService::NewStub(channel)});
-  }
-}
+                       .events = nullptr}) {}
 
 GrpcControlLink::~GrpcControlLink() {
   state_->gate->shut();
   detach();
-  // A call that gRPC still holds needs its channel: kept for the rest of the process.
-  if (!state_->gate->wait_idle()) [[maybe_unused]]
-    const auto* kept = new auto(std::move(state_->endpoints));
+  state_->stubs.clear();
+  // A call that gRPC still holds needs its channel.
+  if (!state_->gate->wait_idle()) state_->channels.keep_for_good();
 }
 
 std::size_t GrpcControlLink::endpoint_count() const {
-  return state_->endpoints.size();
+  return state_->channels.size();
 }
 
 std::string GrpcControlLink::endpoint_name(std::size_t endpoint) const {
-  return state_->endpoints[endpoint].name;
+  return state_->channels.name(endpoint);
+}
+
+void GrpcControlLink::renew(std::size_t endpoint) {
+  state_->stubs[endpoint].reset();
+  state_->channels.renew(endpoint);
 }
 
 void GrpcControlLink::attach(std::size_t endpoint, Hello hello, Events& events) {
   WEIR_ASSERT(state_->call == nullptr);
   state_->events = &events;
   state_->call = std::make_shared<AttachCall>(*state_, state_->gate);
-  state_->call->start(*state_->endpoints[endpoint].forwarders, to_proto(state_->facts, hello));
+  state_->call->start(*state_->at(endpoint).forwarders, to_proto(state_->facts, hello));
 }
 
 void GrpcControlLink::send(Upward message) {
@@ -227,13 +251,10 @@ void GrpcControlLink::acquire(std::size_t endpoint, const AcquireRequest& reques
     pb::AcquirePlacementResponse response;
     Callback<void(AcquireReply)> answer;
   };
-  auto call = std::make_shared<Call>();
+  auto call = state_->begin<Call>(deadline);
   call->request = to_proto(state_->facts, request);
   call->answer = std::move(answer);
-  call->context.set_deadline(state_->clock.wall_now() +
-                             std::chrono::duration_cast<WallTime::duration>(deadline));
-  state_->gate->call_begins();
-  state_->endpoints[endpoint].placements->async()->AcquirePlacement(
+  state_->at(endpoint).placements->async()->AcquirePlacement(
       &call->context, &call->request, &call->response,
       [call, gate = state_->gate](const grpc::Status& status) mutable {
         AcquireReply reply = to_reply(status, call->response);
@@ -252,17 +273,41 @@ void GrpcControlLink::release(std::size_t endpoint, const ReleaseRequest& reques
     pb::ReleasePlacementResponse response;
     Callback<void(bool)> done;
   };
-  auto call = std::make_shared<Call>();
+  auto call = state_->begin<Call>(deadline);
   call->request = to_proto(state_->facts, request);
   call->done = std::move(done);
-  call->context.set_deadline(state_->clock.wall_now() +
-                             std::chrono::duration_cast<WallTime::duration>(deadline));
-  state_->gate->call_begins();
-  state_->endpoints[endpoint].placements->async()->ReleasePlacement(
+  state_->at(endpoint).placements->async()->ReleasePlacement(
       &call->context, &call->request, &call->response,
       [call, gate = state_->gate](const grpc::Status& status) mutable {
         gate->post([call = std::move(call), acknowledged = is_final(status)] {
           call->done(acknowledged);
+        });
+        gate->call_ended();
+      });
+}
+
+void GrpcControlLink::ask_freshness(std::size_t endpoint, Duration deadline,
+                                    Callback<void(FreshnessReply)> answer) {
+  struct Call {
+    grpc::ClientContext context;
+    pb::GetReplicaRequest request;
+    pb::Replica response;
+    Callback<void(FreshnessReply)> answer;
+  };
+  auto call = state_->begin<Call>(deadline);
+  call->answer = std::move(answer);
+  state_->at(endpoint).cluster->async()->GetReplica(
+      &call->context, &call->request, &call->response,
+      [call, gate = state_->gate](const grpc::Status& status) mutable {
+        FreshnessReply reply = Freshness{call->response.stale()};
+        if (!status.ok()) {
+          // An older control plane does not know the question.
+          const bool old = status.error_code() == grpc::UNIMPLEMENTED;
+          reply = Unreachable{rpc::describe(status),
+                              old ? std::nullopt : std::optional(rpc::failure_of(status))};
+        }
+        gate->post([call = std::move(call), reply = std::move(reply)]() mutable {
+          call->answer(std::move(reply));
         });
         gate->call_ended();
       });

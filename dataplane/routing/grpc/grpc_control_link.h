@@ -31,10 +31,13 @@ class GrpcControlLink final : public ControlLink {
   void attach(std::size_t endpoint, Hello hello, Events& events) override;
   void send(Upward message) override;
   void detach() override;
+  void renew(std::size_t endpoint) override;
   void acquire(std::size_t endpoint, const AcquireRequest& request, Duration deadline,
                Callback<void(AcquireReply)> answer) override;
   void release(std::size_t endpoint, const ReleaseRequest& request, Duration deadline,
                Callback<void(bool)> done) override;
+  void ask_freshness(std::size_t endpoint, Duration deadline,
+                     Callback<void(FreshnessReply)> answer) override;
 
  private:
   class Gate;

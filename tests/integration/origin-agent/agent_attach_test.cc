@@ -20,8 +20,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/rpc/status.h"
 #include "origin-agent/app/agent_app.h"
+#include "tests/support/silent_listener.h"
 #include "weir/config/v1/config.pb.h"
+#include "weir/control/v1/cluster_service.grpc.pb.h"
 #include "weir/control/v1/origin_service.grpc.pb.h"
 
 namespace weir::agent {
@@ -99,6 +102,7 @@ class ScriptedControlplane final : public pb::OriginService::Service {
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(this);
+    builder.RegisterService(&freshness_);
     server_ = builder.BuildAndStart();
   }
   ~ScriptedControlplane() override { server_->Shutdown(std::chrono::system_clock::now()); }
@@ -113,6 +117,7 @@ class ScriptedControlplane final : public pb::OriginService::Service {
       while (!stop.stop_requested()) {
         pb::OriginServiceAttachResponse beat;
         beat.mutable_heartbeat()->set_generation(7);
+        beat.mutable_heartbeat()->set_stale(freshness_.stale);
         if (!silent_) {
           const std::lock_guard lock(writing);
           stream->Write(beat);
@@ -122,6 +127,7 @@ class ScriptedControlplane final : public pb::OriginService::Service {
     });
     pb::OriginServiceAttachRequest request;
     while (stream->Read(&request)) {
+      if (ends_) return rpc::make_status(rpc::reason::kShuttingDown, "it stops");
       std::vector<pb::OriginServiceAttachResponse> answers = answer(request);
       if (silent_) continue;
       const std::lock_guard lock(writing);
@@ -153,6 +159,9 @@ class ScriptedControlplane final : public pb::OriginService::Service {
     return found;
   }
   void set_silent(bool silent) { silent_ = silent; }
+  void set_stale(bool stale) { freshness_.stale = stale; }
+  /// At the next message of each agent, which comes within half a second.
+  void end_streams() { ends_ = true; }
 
  private:
   std::vector<pb::OriginServiceAttachResponse> answer(
@@ -180,7 +189,18 @@ class ScriptedControlplane final : public pb::OriginService::Service {
                                                          : seen.incarnation());
   }
 
+  class FreshnessService final : public pb::ClusterService::Service {
+   public:
+    grpc::Status GetReplica(grpc::ServerContext*, const pb::GetReplicaRequest*,
+                            pb::Replica* replica) override {
+      replica->set_stale(stale);
+      return grpc::Status::OK;
+    }
+    std::atomic<bool> stale = false;
+  };
+
   int port_ = 0;
+  FreshnessService freshness_;
   std::unique_ptr<grpc::Server> server_;
   std::mutex mutex_;
   std::condition_variable heard_change_;
@@ -188,6 +208,7 @@ class ScriptedControlplane final : public pb::OriginService::Service {
   std::size_t next_ = 0;
   int minted_ = 0;
   std::atomic<bool> silent_ = false;
+  std::atomic<bool> ends_ = false;
 };
 
 class RunningAgent {
@@ -227,17 +248,32 @@ class AgentAttachTest : public ::testing::Test {
   ~AgentAttachTest() override { std::filesystem::remove_all(directory_); }
 
   config::v1::OriginAgentConfig config_for(const OriginProcess& origin) const {
+    return config_for(origin, {first_.address()});
+  }
+  config::v1::OriginAgentConfig config_for(const OriginProcess& origin,
+                                           const std::vector<std::string>& replicas) const {
     config::v1::OriginAgentConfig config;
     config.mutable_common()->set_admin("127.0.0.1:0");
     config.mutable_common()->set_state_dir(directory_);
-    config.add_controlplane(first_.address());
-    config.add_controlplane(second_.address());
+    for (const std::string& replica : replicas) config.add_controlplane(replica);
     config.set_id("agent-1");
     auto* added = config.add_origins();
     added->set_id("o1");
     added->set_type("process");
     added->set_rtmp(fmt::format("127.0.0.1:{}", origin.port()));
     return config;
+  }
+
+  /// The replica that is reported to, and the other one.
+  std::pair<ScriptedControlplane*, ScriptedControlplane*> attached() {
+    const auto deadline = Clock::now() + 10s;
+    while (Clock::now() < deadline) {
+      if (first_.count(is_report) > 0) return {&first_, &second_};
+      if (second_.count(is_report) > 0) return {&second_, &first_};
+      std::this_thread::sleep_for(5ms);
+    }
+    ADD_FAILURE() << "no report came";
+    return {&first_, &second_};
   }
 
   std::string directory_;
@@ -302,16 +338,57 @@ TEST_F(AgentAttachTest, ARestartedAgentReportsTheSameLife) {
   EXPECT_EQ(first_.count(is_verdict), 0U);
 }
 
-TEST_F(AgentAttachTest, ASilentReplicaIsLeftForTheNextWithinASecond) {
-  const OriginProcess origin;
-  const RunningAgent agent(config_for(origin));
-  first_.wait(is_report);
+TEST_F(AgentAttachTest, AFrozenReplicaIsLeftForTheNextAndWhatItWasToldIsToldAgain) {
+  OriginProcess origin;
+  const RunningAgent agent(config_for(origin, {first_.address(), second_.address()}));
+  const auto [frozen, other] = attached();
   const auto silent = Clock::now();
-  first_.set_silent(true);
-  const auto moved = second_.wait(is_hello);
+  frozen->set_silent(true);
+  origin.kill();
+  frozen->wait(is_verdict);
+  const auto moved = other->wait(is_hello);
   EXPECT_GT(moved - silent, 400ms);
   EXPECT_LT(moved - silent, 1500ms);
-  second_.wait(is_report);
+  other->wait(
+      [](const Message& m) { return m.has_verdict() && m.verdict().incarnation() == "i1"; });
+  EXPECT_EQ(other->count([](const Message& m) { return m.has_hello() && m.hello().attach() == 2; }),
+            1U);
+}
+
+TEST_F(AgentAttachTest, EndpointsThatAreDeadOrFrozenAreCrossedWithinTwoSeconds) {
+  const OriginProcess origin;
+  const weir::testing::SilentListener frozen;
+  std::string dead;
+  {
+    const weir::testing::SilentListener gone;
+    dead = gone.address();
+  }
+  const auto begun = Clock::now();
+  const RunningAgent agent(config_for(origin, {dead, frozen.address(), first_.address()}));
+  EXPECT_LT(first_.wait(is_report) - begun, 3s);
+}
+
+TEST_F(AgentAttachTest, AStaleReplicaIsLeftForOneThatIsNotAndNotForOneThatIs) {
+  const OriginProcess origin;
+  const RunningAgent agent(config_for(origin, {first_.address(), second_.address()}));
+  const auto [stale, other] = attached();
+  other->set_stale(true);
+  stale->set_stale(true);
+  std::this_thread::sleep_for(1s);
+  EXPECT_EQ(other->count(is_hello), 0U);
+  other->set_stale(false);
+  other->wait(is_report);
+  EXPECT_EQ(stale->count(is_hello), 1U);
+}
+
+TEST_F(AgentAttachTest, AReplicaThatShutsDownIsLeftAtOnce) {
+  const OriginProcess origin;
+  const RunningAgent agent(config_for(origin, {first_.address(), second_.address()}));
+  const auto [leaving, other] = attached();
+  leaving->end_streams();
+  leaving->wait([](const Message& m) { return m.has_heartbeat() || m.has_report(); });
+  other->wait(is_hello);
+  other->wait(is_report);
 }
 
 }  // namespace

@@ -13,11 +13,6 @@ using Close = SessionControl::Close;
 
 class ControlClientTest : public ResolverTest {};
 
-class TwoReplicasTest : public ResolverTest {
- protected:
-  TwoReplicasTest() : ResolverTest(2) {}
-};
-
 // --- attach
 
 TEST_F(ControlClientTest, TheHelloIsCompleteAtEachAttach) {
@@ -49,45 +44,6 @@ TEST_F(ControlClientTest, TheHighestGenerationSeenIsTold) {
   EXPECT_EQ(link.hellos[1].generation_seen, 9U);
 }
 
-TEST_F(TwoReplicasTest, SilenceOf700MsLeadsToTheOtherReplica) {
-  attach();
-  const std::size_t first = link.attached_to[0];
-  executor.advance(milliseconds{650});
-  EXPECT_EQ(link.detaches, 0);
-  executor.advance(milliseconds{120});
-  EXPECT_EQ(link.detaches, 1);
-  executor.advance(milliseconds{120});
-  ASSERT_EQ(link.attached_to.size(), 2U);
-  EXPECT_NE(link.attached_to[1], first);
-}
-
-TEST_F(TwoReplicasTest, AReplicaThatNeverWelcomesIsLeft) {
-  client.start();
-  executor.run_ready();
-  executor.advance(kWelcomeWithin + milliseconds{100});
-  EXPECT_EQ(link.detaches, 1);
-  EXPECT_FALSE(client.attached());
-}
-
-TEST_F(ControlClientTest, RetriesBackOffToOneSecondAndStartAfreshAfterAWelcome) {
-  client.start();
-  executor.run_ready();
-  for (int i = 0; i < 8; ++i) {
-    link.break_stream("refused");
-    executor.run_ready();
-    const std::size_t before = link.attached_to.size();
-    executor.advance(kReattachDelayMax);
-    EXPECT_EQ(link.attached_to.size(), before + 1);
-  }
-  link.welcome();
-  executor.run_ready();
-  link.break_stream("restart");
-  executor.run_ready();
-  const std::size_t before = link.attached_to.size();
-  executor.advance(kReattachDelayMin);
-  EXPECT_EQ(link.attached_to.size(), before + 1);
-}
-
 TEST_F(ControlClientTest, HeartbeatsNameTheOriginsThatSentBytes) {
   attach();
   resolver.note_bytes_from(IncarnationId("i1"));
@@ -117,26 +73,6 @@ TEST_F(ControlClientTest, WhatWaitsForASlowStreamIsCoalesced) {
 }
 
 // --- acquire
-
-TEST_F(TwoReplicasTest, AnUnreachableReplicaSendsTheAcquireToTheNext) {
-  attach();
-  FakeSession session;
-  resolver.session_started(info("s1"), session);
-  acquire("s1");
-  ASSERT_EQ(link.acquires.size(), 1U);
-  const std::size_t first = link.acquires[0].endpoint;
-  const std::string id = link.acquires[0].request.request_id;
-  EXPECT_EQ(id.size(), 36U);
-  link.answer(Unreachable{"deadline"});
-  pass(milliseconds{200});
-  ASSERT_EQ(link.acquires.size(), 1U);
-  EXPECT_NE(link.acquires[0].endpoint, first);
-  EXPECT_EQ(link.acquires[0].request.request_id, id);  // one request, tried twice
-  link.answer(Acquired{route({1, 4}, {1, 9}), false});
-  executor.run_ready();
-  ASSERT_EQ(answers_.size(), 1U);
-  EXPECT_TRUE(std::holds_alternative<Acquired>(answers_[0]));
-}
 
 TEST_F(ControlClientTest, WhenNoReplicaAnswersTheSessionIsToldToAskAgain) {
   attach();

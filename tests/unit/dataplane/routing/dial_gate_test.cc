@@ -7,7 +7,7 @@
 namespace weir::routing {
 namespace {
 
-using State = DialGate::Pass::State;
+using PassState = DialGate::Pass::State;
 
 class DialGateTest : public ::testing::Test {
  protected:
@@ -26,13 +26,13 @@ TEST_F(DialGateTest, LetsAsManyDialAsItsLimitAndWakesTheOthersInOrder) {
   auto b = enter();
   auto c = enter();
   auto d = enter();
-  EXPECT_EQ(a.state(), State::kGranted);
-  EXPECT_EQ(b.state(), State::kGranted);
-  EXPECT_EQ(c.state(), State::kWaiting);
+  EXPECT_EQ(a.state(), PassState::kGranted);
+  EXPECT_EQ(b.state(), PassState::kGranted);
+  EXPECT_EQ(c.state(), PassState::kWaiting);
   EXPECT_TRUE(woken_.empty()) << "who is let in at once is not woken";
   b.leave();
-  EXPECT_EQ(c.state(), State::kGranted);
-  EXPECT_EQ(d.state(), State::kWaiting);
+  EXPECT_EQ(c.state(), PassState::kGranted);
+  EXPECT_EQ(d.state(), PassState::kWaiting);
   EXPECT_EQ(woken_, (std::vector<int>{2}));
   a.leave();
   EXPECT_EQ(woken_, (std::vector<int>{2, 3}));
@@ -41,8 +41,8 @@ TEST_F(DialGateTest, LetsAsManyDialAsItsLimitAndWakesTheOthersInOrder) {
 TEST_F(DialGateTest, OriginsDoNotWaitForEachOther) {
   auto a = enter("one");
   auto b = enter("one");
-  EXPECT_EQ(enter("one").state(), State::kWaiting);
-  EXPECT_EQ(enter("two").state(), State::kGranted);
+  EXPECT_EQ(enter("one").state(), PassState::kWaiting);
+  EXPECT_EQ(enter("two").state(), PassState::kGranted);
 }
 
 TEST_F(DialGateTest, WhoLeavesTheQueueIsNotWoken) {
@@ -51,10 +51,10 @@ TEST_F(DialGateTest, WhoLeavesTheQueueIsNotWoken) {
   auto c = enter();
   auto d = enter();
   c.leave();
-  EXPECT_EQ(c.state(), State::kNone);
+  EXPECT_EQ(c.state(), PassState::kNone);
   a.leave();
   EXPECT_EQ(woken_, (std::vector<int>{3}));
-  EXPECT_EQ(d.state(), State::kGranted);
+  EXPECT_EQ(d.state(), PassState::kGranted);
 }
 
 TEST_F(DialGateTest, PlaceIsGivenBackWithItsPass) {
@@ -62,12 +62,12 @@ TEST_F(DialGateTest, PlaceIsGivenBackWithItsPass) {
     const auto a = enter();
     auto b = enter();
     auto moved = std::move(b);
-    EXPECT_EQ(b.state(), State::kNone);
-    EXPECT_EQ(moved.state(), State::kGranted);
+    EXPECT_EQ(b.state(), PassState::kNone);
+    EXPECT_EQ(moved.state(), PassState::kGranted);
     EXPECT_EQ(gate_.size(), 1U);
   }
   EXPECT_EQ(gate_.size(), 0U);
-  EXPECT_EQ(enter().state(), State::kGranted);
+  EXPECT_EQ(enter().state(), PassState::kGranted);
 }
 
 TEST_F(DialGateTest, PublishersGoBeforePlayersWhoCameEarlier) {
@@ -77,12 +77,12 @@ TEST_F(DialGateTest, PublishersGoBeforePlayersWhoCameEarlier) {
   auto another = enter(Intent::kPlay);
   auto publisher = enter(Intent::kPublish);
   a.leave();
-  EXPECT_EQ(publisher.state(), State::kGranted);
-  EXPECT_EQ(player.state(), State::kWaiting);
+  EXPECT_EQ(publisher.state(), PassState::kGranted);
+  EXPECT_EQ(player.state(), PassState::kWaiting);
   b.leave();
   publisher.leave();
   EXPECT_EQ(woken_, (std::vector<int>{4, 2, 3}));
-  EXPECT_EQ(another.state(), State::kGranted);
+  EXPECT_EQ(another.state(), PassState::kGranted);
 }
 
 TEST_F(DialGateTest, PlaceInEitherQueueIsGivenBack) {
@@ -104,14 +104,14 @@ TEST_F(DialGateTest, OneDialWithoutAnAnswerSendsNobodyAway) {
   auto c = enter();
   a.unanswered();
   a.leave();
-  EXPECT_EQ(c.state(), State::kGranted);
+  EXPECT_EQ(c.state(), PassState::kGranted);
   auto d = enter();
   c.answered();
   c.leave();
-  EXPECT_EQ(d.state(), State::kGranted);
+  EXPECT_EQ(d.state(), PassState::kGranted);
   auto e = enter();
   d.unanswered();
-  EXPECT_EQ(e.state(), State::kWaiting) << "it has answered since the first";
+  EXPECT_EQ(e.state(), PassState::kWaiting) << "it has answered since the first";
 }
 
 TEST_F(DialGateTest, DialsThatWereLostWhileOthersWereAnsweredSendNobodyAway) {
@@ -123,7 +123,7 @@ TEST_F(DialGateTest, DialsThatWereLostWhileOthersWereAnsweredSendNobodyAway) {
   heard.answered();
   lost.unanswered();
   lost_too.unanswered();
-  EXPECT_EQ(waits.state(), State::kWaiting);
+  EXPECT_EQ(waits.state(), PassState::kWaiting);
 }
 
 TEST_F(DialGateTest, DialsInARowThatWereLetInBehindTheLastAnswerCount) {
@@ -137,10 +137,10 @@ TEST_F(DialGateTest, DialsInARowThatWereLetInBehindTheLastAnswerCount) {
   b.leave();
   c.unanswered();
   c.leave();
-  EXPECT_EQ(e.state(), State::kGranted);
+  EXPECT_EQ(e.state(), PassState::kGranted);
   auto f = enter();
   d.unanswered();
-  EXPECT_EQ(f.state(), State::kGivenUp);
+  EXPECT_EQ(f.state(), PassState::kGivenUp);
 }
 
 TEST_F(DialGateTest, OriginThatDoesNotAnswerIsGivenUpByAllWhoWaitForIt) {
@@ -150,23 +150,23 @@ TEST_F(DialGateTest, OriginThatDoesNotAnswerIsGivenUpByAllWhoWaitForIt) {
   auto d = enter(Intent::kPlay);
   auto other = enter("other");
   for (std::size_t dials = 0; dials < kUnansweredDialsMax; ++dials) a.unanswered();
-  EXPECT_EQ(c.state(), State::kGivenUp);
-  EXPECT_EQ(d.state(), State::kGivenUp);
-  EXPECT_EQ(b.state(), State::kGranted) << "it dials already, and learns for itself";
+  EXPECT_EQ(c.state(), PassState::kGivenUp);
+  EXPECT_EQ(d.state(), PassState::kGivenUp);
+  EXPECT_EQ(b.state(), PassState::kGranted) << "it dials already, and learns for itself";
   EXPECT_EQ(woken_, (std::vector<int>{2, 3}));
   a.leave();
   c.leave();
-  EXPECT_EQ(d.state(), State::kGivenUp);
+  EXPECT_EQ(d.state(), PassState::kGivenUp);
   d.leave();
-  EXPECT_EQ(enter().state(), State::kGranted) << "a new dial tries again";
+  EXPECT_EQ(enter().state(), PassState::kGranted) << "a new dial tries again";
   EXPECT_EQ(woken_.size(), 2U);
 }
 
 TEST_F(DialGateTest, LimitIsNeverZero) {
   gate_.set_limit(0);
   auto a = enter();
-  EXPECT_EQ(a.state(), State::kGranted);
-  EXPECT_EQ(enter().state(), State::kWaiting);
+  EXPECT_EQ(a.state(), PassState::kGranted);
+  EXPECT_EQ(enter().state(), PassState::kWaiting);
 }
 
 }  // namespace

@@ -100,10 +100,10 @@ TEST(StreamedAcquires, OneThatWasSentLateHoldsUpNoneThatIsOverdueUnsent) {
   const auto wanted = [](const SessionId&) { return true; };
   const auto batch = acquires.take_unsent(1, 0, begin + kAcquireUnsentMax - kTick, wanted);
   ASSERT_EQ(batch.entries.size(), 1U);
-  acquires.expire(begin + kAcquireUnsentMax);
+  acquires.expire(begin + kAcquireUnsentMax, true);
   EXPECT_EQ(ended, (std::vector<std::string>{"s2", "s3"}));
   EXPECT_TRUE(acquires.waiting()) << "the one that was sent has its whole time";
-  acquires.expire(begin + kAcquireUnsentMax - kTick + kUnaryDeadline);
+  acquires.expire(begin + kAcquireUnsentMax - kTick + kUnaryDeadline, true);
   EXPECT_EQ(ended.size(), 3U);
   EXPECT_TRUE(acquires.take_unsent(9, 0, begin + kAcquireUnsentMax, wanted).entries.empty());
 }
@@ -123,10 +123,16 @@ TEST_F(StreamedAcquireTest, OneThatIsNeverWrittenIsAskedElsewhereAfterAWhile) {
   EXPECT_EQ(elsewhere, (std::vector<SessionId>{SessionId("s1"), SessionId("s2")}));
 }
 
-TEST_F(StreamedAcquireTest, WithoutAnAnswerInTimeTheOtherReplicaIsAskedByACallWithTheSameId) {
+TEST_F(StreamedAcquireTest, WithoutAnAnswerTwiceTheOtherReplicaIsAskedByACallWithTheSameId) {
   attach_to_one_that_takes_acquires();
   start_publisher("s1");
   acquire("s1");
+  pass(kUnaryDeadline + kTick + kAcquireRetryDelayMax);
+  EXPECT_TRUE(link.acquires.empty());
+  const auto batches = link.all<AcquireBatch>();
+  ASSERT_EQ(batches.size(), 2U);
+  EXPECT_EQ(batches[1].entries[0].request.request_id, batches[0].entries[0].request.request_id)
+      << "a takeover that takes long answers the repeat";
   pass(kUnaryDeadline + kTick + kAcquireRetryDelayMax);
   ASSERT_EQ(link.acquires.size(), 1U);
   EXPECT_NE(link.acquires[0].endpoint, link.attached_to.back());

@@ -56,9 +56,10 @@ class NoProcesses final : public ProcessTable {
 
 class FakeLink final : public AttachLink {
  public:
-  void open(std::size_t, AttachLinkListener& l) override { listener = &l; }
+  void open(std::size_t, bool, AttachLinkListener& l) override { listener = &l; }
   void send(const UpMessage& message) override { sent.push_back(message); }
   void close() override {}
+  void ask_freshness(std::size_t, Callback<void(std::optional<bool>)>) override {}
 
   template <class Message>
   std::vector<Message> all() const {
@@ -116,6 +117,7 @@ class OriginFleetTest : public ::testing::Test, public DriverObserver {
     for (const MonotonicTime end = clock_.now() + by; clock_.now() < end;) {
       executor_.advance(200ms);
       link_.listener->link_received(ReplicaHeartbeat{1});
+      link_.listener->link_received(Ack{~std::uint64_t{0}});
     }
   }
 
@@ -197,6 +199,7 @@ TEST_F(OriginFleetTest, ARetiredOriginIsJudgedAndLeavesNothingBehind) {
   fleet_->retire(origin);
   ASSERT_EQ(link_.all<Verdict>().size(), 1U);
   EXPECT_EQ(link_.all<Verdict>()[0].reason, VerdictReason::kProcessGone);
+  pass(2s);
   asked_.clear();
   EXPECT_TRUE(fleet_->remove(origin));
   pass(5s);
@@ -207,11 +210,13 @@ TEST_F(OriginFleetTest, ARetiredOriginIsJudgedAndLeavesNothingBehind) {
 
 TEST_F(OriginFleetTest, WhoseEndNobodyHeardIsKept) {
   const std::size_t origin = added();
-  link_.listener->link_closed("gone");
+  link_.listener->link_closed("gone", endpoints::Failure::kBroken);
   fleet_->retire(origin);
   EXPECT_FALSE(fleet_->remove(origin));
   executor_.advance(200ms);
   link_.listener->link_received(Welcome{"r", 1, {}, {}});
+  EXPECT_FALSE(fleet_->remove(origin)) << "said, and perhaps to one that is frozen";
+  link_.listener->link_received(Ack{1});
   EXPECT_TRUE(fleet_->remove(origin));
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/endpoints/limits.h"
 #include "origin-agent/client/limits.h"
 #include "tests/support/manual_executor.h"
 
@@ -11,21 +12,28 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
 
 const ProcessIdentity kProcess{10, 1000};
 
 class FakeLink final : public AttachLink {
  public:
-  void open(std::size_t endpoint, AttachLinkListener& l) override {
+  void open(std::size_t endpoint, bool, AttachLinkListener& l) override {
     opened.push_back(endpoint);
     listener = &l;
   }
   void send(const UpMessage& message) override { sent.push_back(message); }
   void close() override { listener = nullptr; }
+  void ask_freshness(std::size_t endpoint, Callback<void(std::optional<bool>)> answer) override {
+    asked.emplace_back(endpoint, std::move(answer));
+  }
 
   std::vector<std::size_t> opened;
   std::vector<UpMessage> sent;
   AttachLinkListener* listener = nullptr;
+  std::vector<std::pair<std::size_t, Callback<void(std::optional<bool>)>>> asked;
 };
 
 class Observed final : public DriverObserver {
@@ -78,7 +86,7 @@ class ReportDriverTest : public ::testing::Test {
 TEST_F(ReportDriverTest, TheFirstAnswerOpensTheLinkAndTheWelcomeAttaches) {
   EXPECT_THAT(link_.opened, ElementsAre());
   attach();
-  EXPECT_THAT(link_.opened, ElementsAre(0));
+  EXPECT_THAT(link_.opened, SizeIs(1));
   EXPECT_THAT(observed_.attached, ElementsAre(true));
   executor_.advance(kSaveDelay);
   EXPECT_EQ(observed_.state.origins.at(OriginId("o1")).incarnation, IncarnationId("i1"));
@@ -87,13 +95,14 @@ TEST_F(ReportDriverTest, TheFirstAnswerOpensTheLinkAndTheWelcomeAttaches) {
 
 TEST_F(ReportDriverTest, AnOriginThatShowsNothingIsNotWaitedForLong) {
   executor_.advance(3s);
-  EXPECT_THAT(link_.opened, ElementsAre(0));
+  EXPECT_THAT(link_.opened, Not(IsEmpty()));
 }
 
 TEST_F(ReportDriverTest, AReplicaThatFallsSilentIsLeftByItself) {
   attach();
   executor_.advance(1s);
-  EXPECT_THAT(link_.opened, ElementsAre(0, 1));
+  ASSERT_THAT(link_.opened, SizeIs(2));
+  EXPECT_NE(link_.opened[0], link_.opened[1]);
   EXPECT_THAT(observed_.attached, ElementsAre(true, false));
 }
 
@@ -108,9 +117,21 @@ TEST_F(ReportDriverTest, AVerdictIsSentInsideTheCallThatBringsIt) {
 
 TEST_F(ReportDriverTest, ALostLinkIsOpenedToTheNextReplica) {
   attach();
-  link_.listener->link_closed("gone");
-  executor_.advance(10ms);
-  EXPECT_THAT(link_.opened, ElementsAre(0, 1));
+  link_.listener->link_closed("gone", endpoints::Failure::kBroken);
+  executor_.advance(endpoints::kMoveSpread);
+  ASSERT_THAT(link_.opened, SizeIs(2));
+  EXPECT_NE(link_.opened[0], link_.opened[1]);
+}
+
+TEST_F(ReportDriverTest, AStaleReplicaIsLeftWhenAnotherSaysThatItIsNot) {
+  attach();
+  link_.listener->link_received(ReplicaHeartbeat{3, true});
+  executor_.advance(endpoints::kFresherAskedMin);
+  ASSERT_THAT(link_.asked, SizeIs(1));
+  EXPECT_NE(link_.asked[0].first, link_.opened[0]);
+  link_.asked[0].second(false);
+  executor_.advance(1ms);
+  EXPECT_THAT(link_.opened, ElementsAre(1 - link_.asked[0].first, link_.asked[0].first));
 }
 
 TEST_F(ReportDriverTest, EpochsAreLearntForFencing) {

@@ -1,16 +1,21 @@
 #include "origin-agent/report/reporter.h"
 
+#include <set>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/endpoints/limits.h"
 #include "origin-agent/report/limits.h"
 
 namespace weir::agent {
 namespace {
 
 using namespace std::chrono_literals;
+using endpoints::Failure;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 const ProcessIdentity kProcess{100, 7000};
 const ProcessIdentity kSecond{200, 9000};
@@ -33,7 +38,11 @@ class ReporterTest : public ::testing::Test {
 
   void collect() {
     for (ReporterAction& action : reporter_->take_actions()) {
-      if (auto* open = std::get_if<OpenLink>(&action)) opened_.push_back(open->endpoint);
+      if (auto* open = std::get_if<OpenLink>(&action)) {
+        opened_.push_back(open->endpoint);
+        anew_ = open->anew;
+      }
+      if (auto* ask = std::get_if<AskFreshness>(&action)) asked_.push_back(ask->endpoint);
       if (std::holds_alternative<CloseLink>(action)) ++closed_;
       if (std::holds_alternative<SaveState>(action)) ++saves_;
       if (auto* up = std::get_if<SendUp>(&action)) sent_.push_back(std::move(up->message));
@@ -47,7 +56,7 @@ class ReporterTest : public ::testing::Test {
       reporter_->tick(now_);
       collect();
       if (beating_ && reporter_->attached()) {
-        reporter_->received(now_, ReplicaHeartbeat{1});
+        reporter_->received(now_, ReplicaHeartbeat{1, stale_});
         collect();
       }
     }
@@ -98,7 +107,10 @@ class ReporterTest : public ::testing::Test {
   std::vector<UpMessage> sent_;
   int closed_ = 0;
   int saves_ = 0;
+  std::vector<std::size_t> asked_;
+  bool anew_ = false;
   bool beating_ = true;
+  bool stale_ = false;
 };
 
 TEST_F(ReporterTest, TheHelloWaitsUntilEveryOriginWasLookedAt) {
@@ -190,31 +202,88 @@ TEST_F(ReporterTest, ReplicaSilentForSevenHundredMillisecondsIsLeftForTheNext) {
   reporter_->received(now_, ReplicaHeartbeat{1});
   collect();
   sent_.clear();
-  pass(kHeartbeatTimeout - 1ms);
+  pass(endpoints::kReplicaSilenceMax - 1ms);
   EXPECT_EQ(closed_, 0);
   pass(2ms);
   EXPECT_EQ(closed_, 1);
-  EXPECT_THAT(opened_, ElementsAre(0, 1)) << "at once, without a pause";
+  pass(endpoints::kMoveSpread);
+  ASSERT_THAT(opened_, SizeIs(2));
+  EXPECT_NE(opened_[0], opened_[1]);
   const Hello hello = sent<Hello>().at(0);
   EXPECT_EQ(hello.origins[0].incarnation, IncarnationId("i1"));
 }
 
-TEST_F(ReporterTest, AfterEachRoundOverAllReplicasComesAGrowingBoundedPause) {
-  make({}, 2);
+TEST_F(ReporterTest, TheOthersAreTriedAtOnceAndAfterAllComesAGrowingBoundedPause) {
+  make();
   see(0, kProcess);
   see(1, kSecond);
-  for (int i = 0; i < 40; ++i) {
-    reporter_->link_closed(now_);
+  Duration longest{};
+  for (int i = 0; i < 60; ++i) {
+    reporter_->link_closed(now_, Failure::kBroken);
     collect();
     const Duration pause = reporter_->next_wakeup() - now_;
-    if (i % 2 == 0) {
+    if (i < 2) {
       EXPECT_LE(pause, Duration::zero());
-    } else {
-      EXPECT_LE(pause, Duration(kReattachDelayMax));
     }
+    EXPECT_LE(pause, Duration(endpoints::kRetryDelayMax));
+    longest = std::max(longest, pause);
     pass(std::max(pause, Duration::zero()));
   }
-  EXPECT_EQ(opened_.size(), 41U);
+  EXPECT_EQ(opened_.size(), 61U);
+  EXPECT_EQ((std::set<std::size_t>(opened_.begin(), opened_.begin() + 3).size()), 3U);
+  EXPECT_GT(longest, Duration(100ms));
+}
+
+TEST_F(ReporterTest, AReplicaThatShutsDownIsLeftAtOnceAndItsConnectionToo) {
+  make({}, 2);
+  attach();
+  pass(5s);
+  reporter_->link_closed(now_, Failure::kLeaving);
+  pass(endpoints::kHandoverSpread);
+  ASSERT_THAT(opened_, SizeIs(2));
+  EXPECT_NE(opened_[0], opened_[1]);
+  EXPECT_FALSE(anew_);
+  receive(Welcome{"r2", 1, {}, {}});
+  pass(5s);
+  reporter_->link_closed(now_, Failure::kLeaving);
+  pass(endpoints::kHandoverSpread);
+  ASSERT_THAT(opened_, SizeIs(3));
+  EXPECT_TRUE(anew_) << "it has ended its connections since";
+}
+
+TEST_F(ReporterTest, AStaleReplicaIsLeftOnlyForOneThatIsNot) {
+  make();
+  attach();
+  stale_ = true;
+  receive(ReplicaHeartbeat{1, true});
+  pass(5s);
+  EXPECT_GE(asked_.size(), 4U);
+  EXPECT_THAT(opened_, SizeIs(1));
+  EXPECT_THAT(asked_, ::testing::Not(::testing::Contains(opened_[0])));
+  const std::size_t other = asked_.back();
+  for (const std::size_t endpoint : asked_) {
+    reporter_->freshness_told(now_, endpoint, true);
+    reporter_->freshness_told(now_, endpoint, std::nullopt);
+  }
+  collect();
+  EXPECT_EQ(closed_, 0);
+  reporter_->freshness_told(now_, other, false);
+  collect();
+  EXPECT_EQ(closed_, 1);
+  EXPECT_THAT(opened_, ElementsAre(opened_[0], other));
+  EXPECT_EQ(sent<Hello>().back().origins.size(), 2U);
+}
+
+TEST_F(ReporterTest, HellosCountTheAttachStreamsOfTheRun) {
+  make();
+  attach();
+  for (int i = 0; i < 3; ++i) {
+    reporter_->link_closed(now_, Failure::kBroken);
+    pass(1s);
+  }
+  std::uint64_t last = 0;
+  for (const Hello& hello : sent<Hello>()) EXPECT_EQ(hello.attach, ++last);
+  EXPECT_GE(last, 4U);
 }
 
 TEST_F(ReporterTest, AVerdictGoesOutAtOnceWithTheAgeOfItsEvidence) {
@@ -235,10 +304,10 @@ TEST_F(ReporterTest, AVerdictIsSaidAgainAfterAReattachWhileStillTrue) {
   make();
   attach();
   fail(0, VerdictReason::kProcessGone);
-  reporter_->link_closed(now_);
+  reporter_->link_closed(now_, Failure::kBroken);
   collect();
   sent_.clear();
-  pass(kWelcomeTimeout / 2);
+  pass(endpoints::kWelcomeWithin / 2);
   ASSERT_EQ(sent<Verdict>().size(), 1U);
   EXPECT_EQ(sent<Verdict>()[0].incarnation, IncarnationId("i1"));
   EXPECT_EQ(sent<Hello>().at(0).origins[0].process, "");
@@ -246,7 +315,7 @@ TEST_F(ReporterTest, AVerdictIsSaidAgainAfterAReattachWhileStillTrue) {
   receive(Welcome{"r2", 1, {}, {}});
   see(0, kSecond);
   accept(0, kSecond, "i3");
-  reporter_->link_closed(now_);
+  reporter_->link_closed(now_, Failure::kBroken);
   sent_.clear();
   pass(1s);
   EXPECT_THAT(sent<Verdict>(), IsEmpty());
@@ -255,9 +324,9 @@ TEST_F(ReporterTest, AVerdictIsSaidAgainAfterAReattachWhileStillTrue) {
 TEST_F(ReporterTest, AVerdictWhileDetachedWaitsForTheNextReplica) {
   make();
   attach();
-  reporter_->link_closed(now_);
+  reporter_->link_closed(now_, Failure::kBroken);
   fail(0, VerdictReason::kProcessGone);
-  pass(kWelcomeTimeout / 2);
+  pass(endpoints::kWelcomeWithin / 2);
   ASSERT_EQ(sent<Verdict>().size(), 1U);
 }
 
@@ -384,7 +453,7 @@ TEST_F(ReporterTest, AnOriginWithoutOthersAttachesByItself) {
   reporter_->remove_origin(now_, 0);
   reporter_->remove_origin(now_, 1);
   collect();
-  ASSERT_THAT(opened_, ElementsAre(0)) << "nothing is left to be looked at";
+  ASSERT_THAT(opened_, SizeIs(1)) << "nothing is left to be looked at";
   EXPECT_THAT(sent<Hello>().at(0).origins, IsEmpty());
 }
 
@@ -408,6 +477,7 @@ TEST_F(ReporterTest, ARemovedOriginIsInNoReportAndNoHello) {
   make();
   attach();
   fail(0, VerdictReason::kProcessGone);
+  receive(Ack{1});
   EXPECT_FALSE(reporter_->has_unsaid_verdict(0));
   reporter_->remove_origin(now_, 0);
   EXPECT_EQ(reporter_->origin_count(), 1U);
@@ -420,7 +490,7 @@ TEST_F(ReporterTest, ARemovedOriginIsInNoReportAndNoHello) {
   sent_.clear();
   pass(1s);
   EXPECT_EQ(sent<Report>().at(0).origins.size(), 1U);
-  reporter_->link_closed(now_);
+  reporter_->link_closed(now_, Failure::kBroken);
   pass(1s);
   EXPECT_EQ(sent<Hello>().at(0).origins.size(), 1U);
 }
@@ -428,7 +498,7 @@ TEST_F(ReporterTest, ARemovedOriginIsInNoReportAndNoHello) {
 TEST_F(ReporterTest, AnOriginRemovedWhileDetachedIsLeftOutOfTheNextHelloOnly) {
   make();
   attach();
-  reporter_->link_closed(now_);
+  reporter_->link_closed(now_, Failure::kBroken);
   reporter_->remove_origin(now_, 0);
   collect();
   EXPECT_THAT(sent<Forgotten>(), IsEmpty());
@@ -437,12 +507,29 @@ TEST_F(ReporterTest, AnOriginRemovedWhileDetachedIsLeftOutOfTheNextHelloOnly) {
 TEST_F(ReporterTest, AVerdictThatNobodyHeardIsKnownAsSuch) {
   make();
   attach();
-  reporter_->link_closed(now_);
+  reporter_->link_closed(now_, Failure::kBroken);
   fail(0, VerdictReason::kProcessGone);
   EXPECT_TRUE(reporter_->has_unsaid_verdict(0));
-  pass(100ms);
+  pass(250ms);
   receive(Welcome{"r2", 1, {}, {}});
+  EXPECT_TRUE(reporter_->has_unsaid_verdict(0)) << "said, and perhaps to one that is frozen";
+  pass(2s);
+  receive(Ack{sent<Report>().back().sequence});
   EXPECT_FALSE(reporter_->has_unsaid_verdict(0));
+}
+
+TEST_F(ReporterTest, AVerdictSaidToAFrozenReplicaIsSaidToTheNext) {
+  make();
+  attach();
+  pass(2s);
+  beating_ = false;
+  fail(0, VerdictReason::kProcessGone);
+  ASSERT_EQ(sent<Verdict>().size(), 1U);
+  const MonotonicTime found_out = now_;
+  while (sent<Verdict>().size() == 1 && now_ - found_out < 2s) pass(1ms);
+  ASSERT_EQ(sent<Verdict>().size(), 2U);
+  EXPECT_EQ(sent<Verdict>()[1].incarnation, IncarnationId("i1"));
+  EXPECT_LE(now_ - found_out - sent<Verdict>()[1].evidence_age, Duration(1ms)) << "of the first";
 }
 
 TEST_F(ReporterTest, ASuccessorIsAVerdictOnTheLifeBeforeIt) {

@@ -24,7 +24,7 @@ class Silent final : public ControlLink::Events {
  public:
   void on_message(Downward) override {}
   void on_writable() override {}
-  void on_detached(std::string) override {}
+  void on_detached(std::string, endpoints::Failure) override {}
 };
 
 /// A replica that takes connections and says nothing.
