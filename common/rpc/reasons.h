@@ -15,10 +15,12 @@ inline constexpr std::string_view kPlacementNotFound = "PLACEMENT_NOT_FOUND";
 inline constexpr std::string_view kOriginNotFound = "ORIGIN_NOT_FOUND";
 inline constexpr std::string_view kForwarderNotFound = "FORWARDER_NOT_FOUND";
 inline constexpr std::string_view kSessionNotFound = "SESSION_NOT_FOUND";
+inline constexpr std::string_view kRecordNotFound = "RECORD_NOT_FOUND";
 inline constexpr std::string_view kOriginIdInUse = "ORIGIN_ID_IN_USE";
 inline constexpr std::string_view kStreamHeld = "STREAM_HELD";
 inline constexpr std::string_view kIncarnationDead = "INCARNATION_DEAD";
 inline constexpr std::string_view kStaleEpoch = "STALE_EPOCH";
+inline constexpr std::string_view kStaleEtag = "STALE_ETAG";
 inline constexpr std::string_view kLimitReached = "LIMIT_REACHED";
 inline constexpr std::string_view kNoEligibleOrigin = "NO_ELIGIBLE_ORIGIN";
 inline constexpr std::string_view kSettling = "SETTLING";
@@ -41,10 +43,12 @@ inline constexpr auto kReasons = std::to_array<ReasonCode>({
     {reason::kOriginNotFound, grpc::NOT_FOUND},
     {reason::kForwarderNotFound, grpc::NOT_FOUND},
     {reason::kSessionNotFound, grpc::NOT_FOUND},
+    {reason::kRecordNotFound, grpc::NOT_FOUND},
     {reason::kOriginIdInUse, grpc::ALREADY_EXISTS},
     {reason::kStreamHeld, grpc::ALREADY_EXISTS},
     {reason::kIncarnationDead, grpc::FAILED_PRECONDITION},
     {reason::kStaleEpoch, grpc::ABORTED},
+    {reason::kStaleEtag, grpc::ABORTED},
     {reason::kLimitReached, grpc::RESOURCE_EXHAUSTED},
     {reason::kNoEligibleOrigin, grpc::UNAVAILABLE},
     {reason::kSettling, grpc::UNAVAILABLE},

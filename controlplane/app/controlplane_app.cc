@@ -90,13 +90,14 @@ Result<void> check(const Config& config) {
 class Process {
  public:
   Process(const Config& config, const char* version, const StorePlan& plan,
-          const StoreDecorator& decorate, core::StateKeeper& keeper, core::KeptState kept)
+          const StoreDecorator& decorate, core::StateKeeper& keeper, core::KeptState kept,
+          core::KeptRecords records)
       : executor_(io_),
         prober_(io_, executor_, clock_, random_),
         store_(plan, {io_, executor_, clock_, random_, metrics_}, decorate),
         core_({executor_, clock_, random_, store_.store(), metrics_, log::Logger("core"), keeper,
                prober_, options_of(config, plan.name, version), plan.memory ? nullptr : &codec_},
-              std::move(kept)),
+              std::move(kept), std::move(records)),
         services_(executor_, core_) {
     metrics::expose_build_info(metrics_, "weir-controlplane", version);
   }
@@ -216,15 +217,19 @@ int run_controlplane(int argc, const char* const* argv, const char* version,
   core::NoStateKeeper nothing_kept;
   std::optional<StateFile> file;
   core::KeptState kept;
+  core::KeptRecords records;
   if (!config.common().state_dir().empty()) {
     file.emplace(config.common().state_dir());
     auto loaded = file->load();
     if (!loaded) return fail(loaded.error());
     kept = std::move(*loaded);
+    auto loaded_records = file->load_records();
+    if (!loaded_records) return fail(loaded_records.error());
+    records = std::move(*loaded_records);
   }
   core::StateKeeper& keeper = file ? static_cast<core::StateKeeper&>(*file) : nothing_kept;
   async::raise_open_files_limit();
-  Process process(config, version, *plan, decorate, keeper, std::move(kept));
+  Process process(config, version, *plan, decorate, keeper, std::move(kept), std::move(records));
   if (const auto opened = process.open(config, *token); !opened) return fail(opened.error());
   return process.run();
 }

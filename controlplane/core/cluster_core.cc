@@ -18,12 +18,16 @@ constexpr std::size_t kInstanceLength = 16;
 
 }  // namespace
 
-ClusterCore::ClusterCore(Context context, KeptState kept)
+ClusterCore::ClusterCore(Context context, KeptState kept, KeptRecords records)
     : context_(std::move(context)),
       events_(context_.executor, context_.clock, context_.metrics, log::Logger("events")),
       replicas_(context_, events_, context_.random.token(kInstanceLength)),
       mailroom_(context_, replicas_),
+      view_(std::move(records)),
+      policy_(context_, view_),
       generation_(context_, view_, events_, kept.generation),
+      record_keeper_(context_, view_, generation_),
+      orders_(context_, view_, generation_, record_keeper_, policy_),
       board_(context_, view_),
       liveness_(context_, view_, generation_, events_, board_),
       forwarders_(context_, view_, generation_, events_, *this),
@@ -39,7 +43,7 @@ ClusterCore::ClusterCore(Context context, KeptState kept)
       static_origins_(context_, view_, generation_, liveness_, std::move(kept)),
       narrator_(view_, generation_, events_),
       listing_(context_, view_, generation_, sessions_, board_, liveness_, forwarders_, agents_,
-               static_origins_, reported_, direct_, replicas_),
+               static_origins_, reported_, direct_, replicas_, record_keeper_),
       cluster_sessions_(context_, events_, replicas_, mailroom_, desk_, listing_, sessions_),
       peer_liveness_(context_, view_, events_, replicas_, liveness_, board_, forwarders_, agents_),
       peers_(context_, view_, generation_, events_, sessions_, board_, liveness_, forwarders_,
@@ -51,10 +55,13 @@ ClusterCore::ClusterCore(Context context, KeptState kept)
 ClusterCore::~ClusterCore() = default;
 
 void ClusterCore::connect() {
+  policy_.on_changed.emplace_back([this] { board_.policy_changed(); });
   generation_.still_restoring = [this] {
-    return restorer_.busy() || agents_.admitting() || static_origins_.restoring();
+    return record_keeper_.restoring() || restorer_.busy() || agents_.admitting() ||
+           static_origins_.restoring();
   };
   generation_.on_raised.push_back([this] {
+    record_keeper_.restore_all();
     static_origins_.restore_all();
     agents_.register_all();
     restorer_.restore_all();
@@ -136,6 +143,7 @@ void ClusterCore::stop(std::string_view reason) {
   forwarders_.end_all(reason);
   agents_.end_all(reason);
   static_origins_.save();
+  record_keeper_.save();
 }
 
 std::vector<std::string> ClusterCore::not_ready() const {
@@ -153,6 +161,7 @@ void ClusterCore::tick() {
   }
   forwarders_.tick();
   restorer_.tick();
+  record_keeper_.tick();
   routes_.push_table();
   routes_.tell_held_absences();
   if (ticks_ % (1s / kTick) == 0) run_each_second();
@@ -165,6 +174,7 @@ void ClusterCore::run_each_second() {
   direct_.sweep();
   placements_.tick();
   cluster_sessions_.tick();
+  orders_.tick();
   static_origins_.save();
   refresh_metrics();
 }
@@ -182,6 +192,13 @@ void ClusterCore::refresh_metrics() {
   set(kOrigins, kOriginsHelp, "state", "dead", status.origins_dead);
   context_.metrics.gauge("weir_controlplane_origins_cordoned", "Origins under a cordon")
       .set(status.origins_cordoned);
+  context_.metrics
+      .gauge("weir_controlplane_origins_draining", "Origins that shall run empty by order")
+      .set(status.origins_draining);
+  context_.metrics.gauge("weir_controlplane_pins", "Streams pinned to an origin").set(status.pins);
+  context_.metrics
+      .gauge("weir_controlplane_records_known", "0 while orders and secrets may be missing")
+      .set(status.records_known ? 1 : 0);
   constexpr auto kStreams = "weir_controlplane_placements";
   constexpr auto kStreamsHelp = "Placements, by state";
   set(kStreams, kStreamsHelp, "state", "bound", status.streams_bound);

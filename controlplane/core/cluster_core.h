@@ -28,11 +28,14 @@
 #include "controlplane/core/liveness.h"
 #include "controlplane/core/mailroom.h"
 #include "controlplane/core/narrator.h"
+#include "controlplane/core/orders.h"
 #include "controlplane/core/origin_board.h"
 #include "controlplane/core/peer_liveness.h"
 #include "controlplane/core/peers.h"
 #include "controlplane/core/placements.h"
 #include "controlplane/core/replicas.h"
+#include "controlplane/core/policy_in_force.h"
+#include "controlplane/core/record_keeper.h"
 #include "controlplane/core/reported_streams.h"
 #include "controlplane/core/restorer.h"
 #include "controlplane/core/routes.h"
@@ -45,7 +48,7 @@ namespace weir::core {
 
 class ClusterCore final : private ForwarderListener {
  public:
-  ClusterCore(Context context, KeptState kept);
+  ClusterCore(Context context, KeptState kept, KeptRecords records = {});
   ~ClusterCore() override;
   ClusterCore(const ClusterCore&) = delete;
   ClusterCore& operator=(const ClusterCore&) = delete;
@@ -77,6 +80,7 @@ class ClusterCore final : private ForwarderListener {
   Forwarders& forwarders() { return forwarders_; }
   Agents& agents() { return agents_; }
   StaticOrigins& origins() { return static_origins_; }
+  Orders& orders() { return orders_; }
   EventRing& events() { return events_; }
   Listing& listing() { return listing_; }
   ClusterSessions& sessions() { return cluster_sessions_; }
@@ -106,7 +110,10 @@ class ClusterCore final : private ForwarderListener {
   Replicas replicas_;
   Mailroom mailroom_;
   ClusterView view_;
+  PolicyInForce policy_;
   Generation generation_;
+  RecordKeeper record_keeper_;
+  Orders orders_;
   SessionTable sessions_;
   OriginBoard board_;
   Liveness liveness_;

@@ -29,6 +29,8 @@ void ClusterView::replace(store::Snapshot snapshot) {
     if (!known.contains(id)) origins_gone.push_back(id);
   }
   revision_ = snapshot.revision;
+  // Before the origins: one that comes back is cordoned from its first moment.
+  records_.replace(std::move(snapshot.records), snapshot.revision);
   for (const OriginId& id : origins_gone) set_origin(id, std::nullopt);
   for (auto& record : snapshot.origins) {
     const OriginId id = record.description.id;
@@ -54,6 +56,8 @@ void ClusterView::apply(const store::Change& change) {
     const store::OriginRecord* known = this->origin(origin->origin);
     if (known != nullptr && known->revision > change.revision) return;
     set_origin(origin->origin, origin->record);
+  } else if (const auto* record = std::get_if<store::Change::RecordChanged>(&change.what)) {
+    records_.learn(record->record);
   }
 }
 

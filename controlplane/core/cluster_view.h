@@ -14,11 +14,13 @@
 #include <optional>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/base/ids.h"
 #include "common/base/stream_key.h"
 #include "controlplane/core/placement_book.h"
+#include "controlplane/core/record_book.h"
 #include "controlplane/model/placement.h"
 #include "controlplane/store/state_store.h"
 
@@ -40,6 +42,10 @@ class ClusterView {
   using OnPlacement = std::function<void(const PlacementChange&)>;
   using OnOrigin = std::function<void(const OriginChange&)>;
 
+  ClusterView() = default;
+  /// Orders are in force before the store has been read.
+  explicit ClusterView(KeptRecords kept) { records_.load(std::move(kept)); }
+
   void on_placement(OnPlacement listener) { on_placement_.push_back(std::move(listener)); }
   void on_origin(OnOrigin listener) { on_origin_.push_back(std::move(listener)); }
 
@@ -50,6 +56,7 @@ class ClusterView {
   /// A verb's answer, which may be ahead of the feed.
   void learn(const StreamKey& stream, const std::optional<model::Placement>& placement);
   void learn(const store::OriginRecord& record);
+  void learn(store::Record record) { records_.learn(std::move(record)); }
 
   std::optional<model::Placement> placement(const StreamKey& stream) const {
     return placements_.get(stream);
@@ -94,6 +101,10 @@ class ClusterView {
   store::Caller caller() const { return {revision_, highest_epoch_}; }
   /// An epoch that somebody told of; nonsense is ignored.
   void heard(const Epoch& epoch);
+  /// Orders and secrets: also those that the store has lost and gets back.
+  RecordBook& records() { return records_; }
+  const RecordBook& records() const { return records_; }
+
   Revision revision() const { return revision_; }
 
  private:
@@ -111,6 +122,7 @@ class ClusterView {
   std::unordered_map<OriginId, model::OriginDescription> descriptions_;
   std::map<OriginId, store::OriginRecord> origins_;
   std::unordered_map<IncarnationId, OriginId> incarnations_;
+  RecordBook records_;
   std::vector<OnPlacement> on_placement_;
   std::vector<OnOrigin> on_origin_;
 };

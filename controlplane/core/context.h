@@ -3,7 +3,6 @@
 // Threading: the core's thread. Lifetime: made by app/ (or a test) and outlives the core.
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,26 +14,29 @@
 #include "common/telemetry/log.h"
 #include "common/telemetry/metrics.h"
 #include "controlplane/core/messages.h"
+#include "controlplane/core/record_book.h"
+#include "controlplane/core/record_values.h"
 #include "controlplane/model/origin.h"
 #include "controlplane/store/state_store.h"
 
 namespace weir::core {
 
-/// What happens when a second publisher comes for a live stream.
-enum class SecondPublisher { kTakeoverIfIdle, kReject, kTakeover };
-
-/// Of which origins live streams that nobody placed are adopted.
-enum class Adopt { kSrs, kAll, kNone };
-
-struct Options {
-  ReplicaId replica;
-  std::string version;
-  std::string store_name = "memory";
-  std::vector<std::string> vhosts;  ///< kept apart; all others mean the default one
+/// What a policy of the cluster can say (PolicyRules), with a value for everything.
+struct Policy {
   SecondPublisher second_publisher = SecondPublisher::kTakeoverIfIdle;
   Adopt adopt = Adopt::kSrs;
   std::uint64_t default_stream_bits_per_second = 4'000'000;
   std::uint32_t default_origin_streams = 1'000;
+  bool operator==(const Policy&) const = default;
+};
+
+/// The policy in it is the one in force: as configured, or as the cluster's policy says
+/// (PolicyInForce).
+struct Options : Policy {
+  ReplicaId replica;
+  std::string version;
+  std::string store_name = "memory";
+  std::vector<std::string> vhosts;  ///< kept apart; all others mean the default one
   /// True when only this machine reaches the gRPC listener: loopback origins are fine then.
   bool listener_is_loopback = true;
 };
@@ -49,7 +51,6 @@ struct KeptState {
   };
   std::uint64_t generation = 0;  ///< highest ever used or seen
   std::vector<StaticOrigin> static_origins;
-  std::map<OriginId, std::string> cordons;  ///< origin, reason
   bool operator==(const KeptState&) const = default;
 };
 
@@ -59,12 +60,14 @@ class StateKeeper {
   /// Durable when it returns true; a failure is told by the keeper and tried again with the next
   /// change.
   virtual bool save(const KeptState& state) = 0;
+  virtual bool save(const KeptRecords& records) = 0;
 };
 
 /// Keeps nothing: no --state-dir was given.
 class NoStateKeeper final : public StateKeeper {
  public:
   bool save(const KeptState&) override { return true; }
+  bool save(const KeptRecords&) override { return true; }
 };
 
 /// Contacts an origin to learn whether it answers in its protocol.

@@ -88,6 +88,7 @@ void Generation::take(const store::GenerationState& state) {
   const std::uint64_t before = state_.generation;
   const bool raised = state.generation != before;
   state_.generation = state.generation;
+  state_.records_known = state.records_known || (!raised && state_.records_known);
   known_ = std::max(known_, state.generation);
   generation_gauge_.set(static_cast<double>(state.generation));
   // Who joins a cluster finds a generation that others raised before his time.

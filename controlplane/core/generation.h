@@ -49,6 +49,11 @@ class Generation {
   bool stale() const { return !ready() || context_.store.health().age > kStaleAfter; }
   /// Since the first snapshot; missing = there is none yet.
   std::optional<MonotonicTime> joined_at() const { return joined_at_; }
+  /// False after a loss until all orders and secrets are known to be back.
+  bool records_known() const { return state_.records_known; }
+  void records_are_known(std::uint64_t generation) {
+    if (generation == state_.generation) state_.records_known = true;
+  }
   /// Highest generation known, for the state-dir.
   std::uint64_t highest() const { return known_; }
   /// Until then an absent renewal means nothing.

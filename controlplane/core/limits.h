@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include "controlplane/store/limits.h"
 
@@ -73,6 +74,23 @@ inline constexpr auto kRetryBusy = 200ms;
 inline constexpr auto kRequestIdWindow = 60s;
 inline constexpr std::size_t kRequestIdsMax = 100'000;
 
+// --- operators' orders
+inline constexpr auto kRecordsSaveInterval = 1s;  ///< at least; longer where saving takes long
+inline constexpr int kSavingShare = 20;           ///< saving takes at most one in so many seconds
+inline constexpr std::size_t kRestoreRecordsMax = 500;        ///< in one call of the store
+inline constexpr std::size_t kRestoreBytesMax = 1024 * 1024;  ///< likewise
+inline constexpr auto kTombstonesLookedAt = 10min;            ///< for those older than a day
+inline constexpr auto kDrainTimeMax = std::chrono::hours(24 * 30);
+inline constexpr std::int64_t kDrainDeadlineMaxMs = 7'258'118'400'000;  ///< year 2200
+inline constexpr double kWeightMin = 0.01;
+inline constexpr double kWeightMax = 100;
+inline constexpr std::size_t kTokenDigits = 52;         ///< of 5 random bits each
+inline constexpr std::size_t kTokenDigestDigits = 64;   ///< SHA-256 in hexadecimal
+inline constexpr std::size_t kSecretIdDigits = 10;      ///< names a token or a key, hides nothing
+inline constexpr std::uint64_t kStreamBitsMin = 1'000;  ///< of a policy, as of the configuration
+inline constexpr std::uint64_t kStreamBitsMax = 10'000'000'000;
+inline constexpr std::uint32_t kOriginStreamsMax = 1'000'000;
+
 // --- bounds
 inline constexpr std::size_t kWarningsMax = 20;   ///< of the cluster status
 inline constexpr std::size_t kRejectedShown = 5;  ///< origins turned away, named in the status
@@ -98,5 +116,6 @@ static_assert(kPeerTick <= kBulletinGap && kBulletinInterval < kJoinWithin);
 static_assert(kHeartbeatInterval * 3 < 700ms, "a missed heartbeat does not end an attach stream");
 static_assert(kRenewInterval * 2 < store::kRenewalExpiry);
 static_assert(kSessionQueryTimeout < store::kIdleEvidenceAgeMax);
+static_assert(kTokenDigits * 5 >= 256);
 
 }  // namespace weir::core

@@ -33,7 +33,8 @@ Page<T> page_of(const Map& map, typename Map::const_iterator from, std::size_t l
 Listing::Listing(Context& context, ClusterView& view, Generation& generation,
                  SessionTable& sessions, OriginBoard& board, Liveness& liveness,
                  Forwarders& forwarders, Agents& agents, StaticOrigins& static_origins,
-                 ReportedStreams& reported, DirectStreams& direct, const Replicas& replicas)
+                 ReportedStreams& reported, DirectStreams& direct, const Replicas& replicas,
+                 RecordKeeper& record_keeper)
     : context_(context),
       view_(view),
       generation_(generation),
@@ -46,6 +47,7 @@ Listing::Listing(Context& context, ClusterView& view, Generation& generation,
       reported_(reported),
       direct_(direct),
       replicas_(replicas),
+      record_keeper_(record_keeper),
       started_(context.clock.now()) {}
 
 Answer<OriginInfo> Listing::origin(const OriginId& id) const {
@@ -60,11 +62,21 @@ Answer<OriginInfo> Listing::origin(const OriginId& id) const {
   return describe(*record);
 }
 
+OriginInfo Listing::marked_origin(const OriginId& id) const {
+  if (const auto* record = view_.origin(id)) return describe(*record);
+  OriginInfo info;
+  info.record.description.id = id;
+  info.state_reason = "not known";
+  info.marks = marks_of(view_.records(), id);
+  return info;
+}
+
 OriginInfo Listing::describe(const store::OriginRecord& record) const {
   const OriginId& id = record.description.id;
   const MonotonicTime now = context_.clock.now();
   OriginInfo info;
   info.record = record;
+  info.marks = marks_of(view_.records(), id);
   info.placed_streams = board_.placed(record.incarnation);
   info.penalized_forwarders = liveness_.rules().penalized_forwarders(id, now);
   if (const auto status = liveness_.rules().status(id)) {
@@ -90,6 +102,12 @@ Page<OriginInfo> Listing::origins(const std::string& after, std::size_t limit) c
 Answer<StreamInfo> Listing::stream(const StreamKey& key) const {
   const auto placement = view_.placement(key);
   if (!placement) {
+    const OriginId pin = pin_of(view_.records(), key);
+    if (!pin.empty()) {
+      StreamInfo info{{}, sessions_.of_stream(key), {}, {}, {}, pin};
+      info.placement.stream = key;
+      return info;
+    }
     return CoreError{Reason::kPlacementNotFound,
                      fmt::format("{} is not placed", key.str()),
                      "streams/" + key.str(),
@@ -100,7 +118,8 @@ Answer<StreamInfo> Listing::stream(const StreamKey& key) const {
 }
 
 StreamInfo Listing::describe(const model::Placement& placement) const {
-  StreamInfo info{placement, sessions_.of_stream(placement.stream), {}, {}, {}};
+  StreamInfo info{placement, sessions_.of_stream(placement.stream), {}, {}, {}, {}};
+  info.pin = pin_of(view_.records(), placement.stream);
   if (const auto* live = reported_.find(placement.origin, placement.stream)) {
     info.load = live->load;
     info.load_age = context_.clock.now() - live->load.at;
@@ -238,6 +257,7 @@ StatusInfo Listing::status() const {
         break;
     }
     if (origin.cordoned) ++status.origins_cordoned;
+    if (origin.draining) ++status.origins_draining;
   }
   const auto& streams = view_.counts();
   status.streams_bound = static_cast<std::uint32_t>(streams.bound);
@@ -249,6 +269,8 @@ StatusInfo Listing::status() const {
   status.forwarders_attached = static_cast<std::uint32_t>(forwarders_.attached_count());
   status.agents_attached = static_cast<std::uint32_t>(agents_.attached_count());
   status.sessions = sessions_.all();
+  status.pins = static_cast<std::uint32_t>(view_.records().living(store::RecordKind::kPin));
+  status.records_known = generation_.records_known();
   status.uptime = context_.clock.now() - started_;
   add_replicas(status);
   add_warnings(status);
@@ -379,8 +401,13 @@ void Listing::add_warnings(StatusInfo& status) const {
     warn(fmt::format("{} forwarders cannot dial origin {}", cut.size(), id.str()));
     if (status.warnings.size() >= kWarningsMax) break;
   }
-  if (!static_origins_.saved()) {
-    warn("the state directory cannot be written: cordons and static origins may be lost");
+  if (generation_.ready() && !status.settling && !status.records_known) {
+    warn(
+        "the store lost orders and secrets (policies, pins, cordons, drains, weights, tokens, "
+        "keys): no replica that kept them has brought them back yet");
+  }
+  if (!static_origins_.saved() || !record_keeper_.saved()) {
+    warn("the state directory cannot be written: orders, secrets and static origins may be lost");
   }
 }
 

@@ -16,8 +16,10 @@
 #include "controlplane/core/forwarders.h"
 #include "controlplane/core/generation.h"
 #include "controlplane/core/liveness.h"
+#include "controlplane/core/marks.h"
 #include "controlplane/core/origin_board.h"
 #include "controlplane/core/replicas.h"
+#include "controlplane/core/record_keeper.h"
 #include "controlplane/core/reported_streams.h"
 #include "controlplane/core/session_table.h"
 #include "controlplane/core/static_origins.h"
@@ -32,6 +34,7 @@ struct OriginInfo {
   Duration load_age{};
   std::uint32_t placed_streams = 0;
   std::vector<ForwarderId> penalized_forwarders;
+  OriginMarks marks;
 };
 
 struct StreamInfo {
@@ -40,6 +43,7 @@ struct StreamInfo {
   std::optional<StreamLoad> load;
   Duration load_age{};
   std::vector<OriginId> split_at;  ///< live there as well
+  OriginId pin;                    ///< placed there only, by an operator's order; empty = none
 };
 
 struct ForwarderInfo {
@@ -83,6 +87,8 @@ struct StatusInfo {
   std::uint32_t streams_bound = 0, streams_publishing = 0, streams_orphaned = 0;
   std::uint32_t streams_split = 0, streams_direct = 0;
   std::uint32_t forwarders_attached = 0, agents_attached = 0, origins_rejected = 0;
+  std::uint32_t origins_draining = 0, pins = 0;
+  bool records_known = false;
   SessionTable::Counts sessions;
   Duration uptime{};
   std::vector<ReplicaInfo> replicas;  ///< live ones, in order of id
@@ -94,12 +100,15 @@ class Listing {
   Listing(Context& context, ClusterView& view, Generation& generation, SessionTable& sessions,
           OriginBoard& board, Liveness& liveness, Forwarders& forwarders, Agents& agents,
           StaticOrigins& static_origins, ReportedStreams& reported, DirectStreams& direct,
-          const Replicas& replicas);
+          const Replicas& replicas, RecordKeeper& record_keeper);
 
   Answer<OriginInfo> origin(const OriginId& id) const;
+  /// Also one that is gone, with nothing but its marks.
+  OriginInfo marked_origin(const OriginId& id) const;
   OriginInfo describe(const store::OriginRecord& record) const;
   Page<OriginInfo> origins(const std::string& after, std::size_t limit) const;
 
+  /// A pinned one that is not placed has a placement without an epoch.
   Answer<StreamInfo> stream(const StreamKey& key) const;
   /// `origin` empty = all.
   Page<StreamInfo> streams(const std::string& after, std::size_t limit,
@@ -139,6 +148,7 @@ class Listing {
   ReportedStreams& reported_;
   DirectStreams& direct_;
   const Replicas& replicas_;
+  RecordKeeper& record_keeper_;
   MonotonicTime started_;
 };
 

@@ -10,6 +10,7 @@ Narrator::Narrator(ClusterView& view, Generation& generation, EventRing& events)
     : generation_(generation), events_(events) {
   view.on_placement([this](const ClusterView::PlacementChange& change) { placement(change); });
   view.on_origin([this](const ClusterView::OriginChange& change) { origin(change); });
+  view.records().on_change([this](const RecordBook::Change& change) { record(change); });
 }
 
 void Narrator::placement(const ClusterView::PlacementChange& change) {
@@ -77,12 +78,48 @@ void Narrator::origin(const ClusterView::OriginChange& change) {
                 change.before ? "its process is another one now" : "it is known from now on",
                 {{"incarnation", now.incarnation.str()}, {"process", now.process}});
   }
-  const bool was_cordoned = change.before && change.before->cordoned;
-  if (now.cordoned == was_cordoned) return;
-  events_.add(now.cordoned ? "ORIGIN_CORDONED" : "ORIGIN_UNCORDONED", Severity::kInfo, subject,
-              now.cordoned ? fmt::format("no new placements by order: {}", now.cordon_reason)
-                           : "takes new placements again",
-              {{"reason", now.cordon_reason}});
+}
+
+void Narrator::record(const RecordBook::Change& change) {
+  using Kind = store::RecordKind;
+  const bool on = change.after.has_value();
+  const std::string value = on ? *change.after->value : std::string();
+  const auto tell = [&](std::string_view type, const char* collection, std::string message,
+                        EventRing::Attributes attributes = {}) {
+    events_.add(type, Severity::kInfo, fmt::format("{}/{}", collection, change.name),
+                std::move(message), std::move(attributes));
+  };
+  switch (change.kind) {
+    case Kind::kCordon:
+      if (!on) return tell("ORIGIN_UNCORDONED", "origins", "its cordon is taken back");
+      return tell("ORIGIN_CORDONED", "origins",
+                  fmt::format("no new placements by order: {}", value), {{"reason", value}});
+    case Kind::kDrain: {
+      if (!on) return tell("ORIGIN_UNDRAINED", "origins", "it need not run empty any more");
+      const DrainMark mark = decode_drain(value);
+      return tell("ORIGIN_DRAINING", "origins",
+                  fmt::format("shall run empty, no new placements: {}", mark.reason),
+                  {{"reason", mark.reason}});
+    }
+    case Kind::kWeight: {
+      const std::string weight = on ? value : "1";
+      return tell("ORIGIN_WEIGHT_CHANGED", "origins", fmt::format("its weight is {}", weight),
+                  {{"weight", weight}});
+    }
+    case Kind::kPin:
+      if (!on) return tell("STREAM_UNPINNED", "streams", "may be placed anywhere again");
+      return tell("STREAM_PINNED", "streams", fmt::format("is placed on {} only", value),
+                  {{"origin", value}});
+    case Kind::kPolicy:
+      return tell("POLICY_CHANGED", "policies",
+                  on ? "another policy is in force" : "what each process is configured with holds");
+    case Kind::kToken:
+      return on ? tell("TOKEN_CREATED", "tokens", "a token was created")
+                : tell("TOKEN_REVOKED", "tokens", "a token was revoked");
+    case Kind::kSigningKey:
+      return on ? tell("SIGNING_KEY_CREATED", "signingKeys", "a signing key was created")
+                : tell("SIGNING_KEY_DELETED", "signingKeys", "a signing key was deleted");
+  }
 }
 
 }  // namespace weir::core

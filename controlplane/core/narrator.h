@@ -1,5 +1,5 @@
 #pragma once
-// Narrator: tells changes of placements and origins as events (docs/operations/events.md).
+// Narrator: tells changes of placements, origins and orders as events (docs/operations/events.md).
 // Threading: the core's thread. Lifetime: listens to the view as long as that lives.
 
 #include "controlplane/core/cluster_view.h"
@@ -15,6 +15,7 @@ class Narrator {
  private:
   void placement(const ClusterView::PlacementChange& change);
   void origin(const ClusterView::OriginChange& change);
+  void record(const RecordBook::Change& change);
 
   Generation& generation_;
   EventRing& events_;

@@ -3,16 +3,22 @@
 #include <utility>
 
 #include "controlplane/core/limits.h"
+#include "controlplane/core/marks.h"
 #include "controlplane/placement/limits.h"
 
 namespace weir::core {
 
+namespace {
+
+placement::Settings settings_of(const Policy& policy) {
+  return {policy.default_stream_bits_per_second, policy.default_origin_streams};
+}
+
+}  // namespace
+
 OriginBoard::OriginBoard(Context& context, ClusterView& view)
-    : context_(context),
-      view_(view),
-      settings_{context.options.default_stream_bits_per_second,
-                context.options.default_origin_streams},
-      placer_(settings_) {
+    : context_(context), view_(view), settings_(settings_of(context.options)), placer_(settings_) {
+  view_.records().on_change([this](const RecordBook::Change& change) { on_record(change); });
   view_.on_origin([this](const ClusterView::OriginChange& change) { on_origin(change); });
   view_.on_placement([this](const ClusterView::PlacementChange& change) { on_placement(change); });
 }
@@ -36,6 +42,12 @@ void OriginBoard::report(const OriginId& origin, const IncarnationId& incarnatio
   view->load_time = taken;
   ledger_.reported(incarnation, view->load_time);
   refresh_pending(incarnation);
+}
+
+void OriginBoard::policy_changed() {
+  settings_ = settings_of(context_.options);
+  placer_.set_settings(settings_);
+  for (std::size_t at = 0; at < views_.size(); ++at) changed(at);
 }
 
 placement::Decision OriginBoard::decide(placement::Request request) {
@@ -151,7 +163,6 @@ void OriginBoard::on_origin(const ClusterView::OriginChange& change) {
     is_changed_.push_back(0);
     view = changed(views_.size() - 1);
   } else if (view->incarnation == record.incarnation && *view->description == record.description) {
-    view->cordoned = record.cordoned;
     if (record.dead) view->state = model::OriginState::kDead;
     return;
   } else if (view->incarnation != record.incarnation) {
@@ -173,11 +184,26 @@ void OriginBoard::on_origin(const ClusterView::OriginChange& change) {
     fresh.slow_start_placed = placement::average_placed(views_);
   }
   if (record.dead) fresh.state = model::OriginState::kDead;
-  fresh.cordoned = record.cordoned;
+  read_marks(fresh);
   fresh.placed_streams = placed(record.incarnation);
   fresh.pending = ledger_.pending(record.incarnation);
   *view = std::move(fresh);
   incarnations_.insert_or_assign(record.incarnation, change.origin);
+}
+
+void OriginBoard::on_record(const RecordBook::Change& change) {
+  using Kind = store::RecordKind;
+  if (change.kind != Kind::kCordon && change.kind != Kind::kDrain && change.kind != Kind::kWeight) {
+    return;
+  }
+  if (auto* view = entry(OriginId(change.name))) read_marks(*view);
+}
+
+void OriginBoard::read_marks(placement::OriginView& view) const {
+  const OriginMarks marks = marks_of(view_.records(), view.description->id);
+  view.cordoned = marks.cordon.has_value();
+  view.draining = marks.drain.has_value();
+  view.weight = marks.weight;
 }
 
 void OriginBoard::on_placement(const ClusterView::PlacementChange& change) {

@@ -37,6 +37,9 @@ class OriginBoard {
   /// A new incarnation starts slowly; not while settling, when everything seems new.
   std::function<bool()> slow_start = [] { return true; };
 
+  /// The policy is another one.
+  void policy_changed();
+
   // --- decisions
   placement::Decision decide(placement::Request request);
   /// Charges the winner of `decision`; 0 when there is none.
@@ -66,6 +69,8 @@ class OriginBoard {
   };
 
   void on_origin(const ClusterView::OriginChange& change);
+  void on_record(const RecordBook::Change& change);
+  void read_marks(placement::OriginView& view) const;
   void on_placement(const ClusterView::PlacementChange& change);
   void count(const IncarnationId& incarnation, int by);
   void refresh_pending(const IncarnationId& incarnation);
@@ -78,7 +83,7 @@ class OriginBoard {
 
   Context& context_;
   ClusterView& view_;
-  const placement::Settings settings_;
+  placement::Settings settings_;
   placement::Placer placer_;
   placement::ReservationLedger ledger_;
   std::vector<placement::OriginView> views_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "controlplane/core/limits.h"
+#include "controlplane/core/marks.h"
 #include "controlplane/core/text.h"
 
 namespace weir::core {
@@ -97,6 +98,7 @@ placement::Decision Placements::decide(const AcquireQuery& query) {
   request.protocol = query.protocol;
   request.declared_bits_per_second = query.declared_bits_per_second;
   request.zone = query.zone;
+  request.pin = pin_of(view_.records(), query.stream);
   if (query.failed) request.failed = {query.failed->incarnation};
   if (const auto* session = std::get_if<model::SessionHolder>(&query.holder)) {
     request.penalized = liveness_.rules().penalized(session->forwarder, context_.clock.now());

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "controlplane/core/limits.h"
+#include "controlplane/core/marks.h"
 
 namespace weir::core {
 
@@ -17,6 +18,11 @@ Routes::Routes(Context& context, ClusterView& view, Generation& generation, Orig
       forwarders_(forwarders) {
   view_.on_placement([this](const ClusterView::PlacementChange& change) { on_placement(change); });
   view_.on_origin([this](const ClusterView::OriginChange& change) { on_origin(change); });
+  view_.records().on_change([this](const RecordBook::Change& change) {
+    const bool mark =
+        change.kind == store::RecordKind::kCordon || change.kind == store::RecordKind::kDrain;
+    table_dirty_ = table_dirty_ || mark;
+  });
 }
 
 void Routes::attached(const ForwarderId& forwarder, const std::vector<StreamKey>& interests) {
@@ -175,7 +181,7 @@ OriginTableEntry Routes::entry(const store::OriginRecord& record) const {
           record.incarnation,
           record.description.kind,
           record.description.endpoints,
-          alive && !record.cordoned,
+          alive && marks_of(view_.records(), record.description.id).takes_new(),
           record.dead || (view != nullptr && view->state == model::OriginState::kDead),
           record.description.zone};
 }

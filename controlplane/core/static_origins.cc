@@ -15,14 +15,6 @@ std::string next_life(Random& random) {
   return "static:" + random.token(kLifeTokenLength);
 }
 
-CoreError no_such_origin(const OriginId& origin) {
-  return {Reason::kOriginNotFound,
-          fmt::format("origin {} is not known", origin.str()),
-          "origins/" + origin.str(),
-          {},
-          std::nullopt};
-}
-
 CoreError store_error(store::StoreError error) {
   if (error == store::StoreError::kUnavailable) {
     return {Reason::kStoreUnavailable, "the store does not answer", "", {}, kRetryBusy};
@@ -42,7 +34,6 @@ StaticOrigins::StaticOrigins(Context& context, ClusterView& view, Generation& ge
       view_(view),
       generation_(generation),
       liveness_(liveness),
-      cordons_(kept.cordons),
       saved_(std::move(kept)) {
   for (const Kept& origin : saved_.static_origins) origins_.emplace(origin.description.id, origin);
   view_.on_origin([this](const ClusterView::OriginChange& change) { on_origin(change); });
@@ -119,45 +110,7 @@ void StaticOrigins::restore_all() {
   for (const auto& [id, origin] : origins_) {
     if (view_.origin(id) == nullptr) upsert(origin, [](const Answer<store::OriginRecord>&) {});
   }
-  for (const auto& [id, record] : view_.origins()) {
-    if (!record.cordoned && cordons_.contains(id)) restore_cordon(id);
-  }
   save();
-}
-
-void StaticOrigins::cordon(const OriginId& origin, std::optional<std::string> reason,
-                           Respond<store::OriginRecord> respond) {
-  context_.store.set_cordon(origin, reason, view_.caller(),
-                            [this, origin, reason, respond = std::move(respond)](
-                                store::Reply<std::optional<store::OriginRecord>> reply) mutable {
-                              if (const auto* error = std::get_if<store::StoreError>(&reply)) {
-                                generation_.note(*error);
-                                return respond(store_error(*error));
-                              }
-                              const auto& record =
-                                  std::get<std::optional<store::OriginRecord>>(reply);
-                              if (!record) return respond(no_such_origin(origin));
-                              if (reason) {
-                                cordons_.insert_or_assign(origin, *reason);
-                              } else {
-                                cordons_.erase(origin);
-                              }
-                              view_.learn(*record);
-                              save();
-                              respond(*record);
-                            });
-}
-
-void StaticOrigins::restore_cordon(const OriginId& origin) {
-  context_.store.set_cordon(origin, cordons_.at(origin), view_.caller(),
-                            [this](store::Reply<std::optional<store::OriginRecord>> reply) {
-                              if (const auto* error = std::get_if<store::StoreError>(&reply)) {
-                                return generation_.note(*error);
-                              }
-                              const auto& record =
-                                  std::get<std::optional<store::OriginRecord>>(reply);
-                              if (record) view_.learn(*record);
-                            });
 }
 
 void StaticOrigins::on_origin(const ClusterView::OriginChange& change) {
@@ -172,11 +125,10 @@ void StaticOrigins::on_origin(const ClusterView::OriginChange& change) {
   if (!change.after && known != origins_.end()) {
     return upsert(known->second, [](const Answer<store::OriginRecord>&) {});
   }
-  // Its order was given before the store lost it: no placement slips in, because the change that
-  // brings the origin back is the one that brings the cordon.
-  if (change.after && !change.before && !change.after->cordoned &&
-      cordons_.contains(change.origin)) {
-    restore_cordon(change.origin);
+  // Registered through another replica: kept here, too, so that any of them can bring it back.
+  if (change.after && change.after->description.agent.empty()) {
+    const store::OriginRecord& now = *change.after;
+    origins_.insert_or_assign(change.origin, Kept{now.description, now.process, now.incarnation});
   }
 }
 
@@ -184,7 +136,6 @@ void StaticOrigins::save() {
   KeptState state;
   state.generation = generation_.highest();
   for (const auto& [id, origin] : origins_) state.static_origins.push_back(origin);
-  state.cordons = cordons_;
   if (state == saved_ && last_save_worked_) return;
   last_save_worked_ = context_.keeper.save(state);
   saved_ = std::move(state);

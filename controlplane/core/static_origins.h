@@ -1,11 +1,10 @@
 #pragma once
-// StaticOrigins: origins without an agent, registered by an operator; and what of the operator's
-// orders outlives an embedded store (cordons, static origins, the generation) in --state-dir.
+// StaticOrigins: origins without an agent, registered by an operator; they and the generation
+// outlive the store in --state-dir of every replica.
 //
 // Threading: the core's thread. Lifetime: as the core.
 
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,9 +23,6 @@ class StaticOrigins {
 
   void register_origin(model::OriginDescription description, bool validate_only,
                        Respond<store::OriginRecord> respond);
-  /// nullopt takes the mark back.
-  void cordon(const OriginId& origin, std::optional<std::string> reason,
-              Respond<store::OriginRecord> respond);
 
   /// A dead one answers again: its next life.
   void admit(const OriginId& origin);
@@ -42,7 +38,6 @@ class StaticOrigins {
   using Kept = KeptState::StaticOrigin;
 
   void upsert(const Kept& origin, Respond<store::OriginRecord> respond);
-  void restore_cordon(const OriginId& origin);
   void on_origin(const ClusterView::OriginChange& change);
 
   Context& context_;
@@ -50,7 +45,6 @@ class StaticOrigins {
   Generation& generation_;
   Liveness& liveness_;
   std::map<OriginId, Kept> origins_;
-  std::map<OriginId, std::string> cordons_;  ///< ordered; the origin may not be back yet
   KeptState saved_;
   bool last_save_worked_ = true;
   std::size_t in_flight_ = 0;

@@ -26,12 +26,16 @@ std::string_view to_string(Reason reason) {
       return "FORWARDER_NOT_FOUND";
     case Reason::kSessionNotFound:
       return "SESSION_NOT_FOUND";
+    case Reason::kRecordNotFound:
+      return "RECORD_NOT_FOUND";
     case Reason::kOriginIdInUse:
       return "ORIGIN_ID_IN_USE";
     case Reason::kNoEligibleOrigin:
       return "NO_ELIGIBLE_ORIGIN";
     case Reason::kStreamHeld:
       return "STREAM_HELD";
+    case Reason::kStaleEtag:
+      return "STALE_ETAG";
     case Reason::kSettling:
       return "SETTLING";
     case Reason::kBusyRetry:

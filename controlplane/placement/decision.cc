@@ -8,10 +8,14 @@ std::string_view to_string(Rejection rejection) {
   switch (rejection) {
     case Rejection::kNone:
       return "";
+    case Rejection::kPinnedElsewhere:
+      return "PINNED_ELSEWHERE";
     case Rejection::kNotAlive:
       return "NOT_ALIVE";
     case Rejection::kCordoned:
       return "CORDONED";
+    case Rejection::kDraining:
+      return "DRAINING";
     case Rejection::kNoEndpoint:
       return "NO_ENDPOINT";
     case Rejection::kProtocolUnsupported:

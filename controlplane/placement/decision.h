@@ -20,8 +20,10 @@ namespace weir::placement {
 /// Why a filter rejected an origin. In the order in which the filters run.
 enum class Rejection : std::uint8_t {
   kNone,                  ///< it passed
+  kPinnedElsewhere,       ///< an operator's order: the stream goes to another origin only
   kNotAlive,              ///< suspect or dead
   kCordoned,              ///< an operator's order
+  kDraining,              ///< likewise: it shall run empty
   kNoEndpoint,            ///< it has none at all
   kProtocolUnsupported,   ///< none for the protocol asked for
   kJustFailed,            ///< this publisher has just failed there
@@ -32,7 +34,7 @@ enum class Rejection : std::uint8_t {
   kDescriptorsExhausted,  ///< open files at the process limit
   kConnectionsExhausted,  ///< configured limit
 };
-inline constexpr std::size_t kRejections = 12;
+inline constexpr std::size_t kRejections = 14;
 
 /// "CORDONED"; empty for kNone.
 std::string_view to_string(Rejection rejection);
@@ -56,7 +58,7 @@ using RejectionCounts = std::array<std::uint32_t, kRejections>;  ///< by Rejecti
 struct DecisionRecord {
   StreamKey stream;
   WallTime decide_time{};
-  std::string policy;  ///< "spread"
+  std::string policy;  ///< "spread" or "pinned"
   std::vector<Candidate>
       candidates;                ///< best first, then rejected ones; at most kRecordCandidatesMax
   std::uint32_t considered = 0;  ///< origins looked at

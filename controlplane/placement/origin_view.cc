@@ -24,7 +24,9 @@ std::uint32_t average_placed(std::span<const OriginView> origins) {
   std::uint64_t sum = 0;
   std::uint64_t count = 0;
   for (const auto& view : origins) {
-    if (view.state != model::OriginState::kAlive || view.cordoned) continue;
+    if (view.state != model::OriginState::kAlive || view.cordoned || view.draining) {
+      continue;
+    }
     sum += std::uint64_t{view.placed_streams} + view.pending.in_flight;
     ++count;
   }

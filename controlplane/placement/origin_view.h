@@ -26,6 +26,8 @@ struct OriginView {
   IncarnationId incarnation;
   model::OriginState state = model::OriginState::kSuspect;
   bool cordoned = false;
+  bool draining = false;
+  double weight = 1;                ///< operator's; above 1 = takes more; positive
   std::optional<model::Load> load;  ///< newest report; nullopt = none of this incarnation yet
   MonotonicTime load_time{};        ///< arrival of it; the age is taken against Snapshot::now
   /// Placements by the store's count, orphaned ones included; those under way are in `pending`.
@@ -52,7 +54,7 @@ struct Settings {
 };
 
 /// What every decision needs of one origin, worked out once when something about it changes: a
-/// decision over ten thousand origins reads 80 bytes of each. Whatever depends on the request, or
+/// decision over ten thousand origins reads 88 bytes of each. Whatever depends on the request, or
 /// fades with time, is left to the decision (rules.h, judge()).
 struct Standing {
   MonotonicTime good_before{};    ///< from then on its load is too old, or its slow start is over
@@ -63,7 +65,8 @@ struct Standing {
   double pending_moment = 0;      ///< Pending::bits_moment
   double egress_capacity = 0;     ///< bit/s; 0 = no limit
   double penalty = 0;             ///< for failed dials
-  std::uint32_t streams = 0;      ///< ranked_streams
+  double weight = 1;              ///< OriginView::weight
+  std::uint32_t streams = 0;      ///< weighed_streams
   std::uint32_t zone_hash = 0;    ///< 0 = it has none
   std::uint32_t incarnation = 0;  ///< short_hash of it
   std::uint8_t rejection = 0;  ///< Rejection of every request, egress and the request's own aside
@@ -85,6 +88,7 @@ struct Request {
   model::Protocol protocol = model::Protocol::kRtmp;
   std::uint64_t declared_bits_per_second = 0;  ///< 0 = unknown
   std::string zone;                            ///< of the caller; empty = no preference
+  OriginId pin;                                ///< only there; empty = anywhere
   std::vector<IncarnationId> failed;           ///< the dial of this very publisher failed there
   std::vector<IncarnationId> penalized;        ///< the asking forwarder cannot reach them for now
   /// 0: the best of all origins. d: the best of d eligible ones drawn by `seed`, so that replicas

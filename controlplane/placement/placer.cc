@@ -36,7 +36,7 @@ Decision Placer::decide(const Request& request, const Snapshot& snapshot) {
   decision.cost = Cost{.streams = 1, .bits_per_second = question.bits_per_second};
   decision.record.stream = request.stream;
   decision.record.decide_time = snapshot.wall_now;
-  decision.record.policy = "spread";
+  decision.record.policy = request.pin.empty() ? "spread" : "pinned";
   WEIR_ASSERT(snapshot.standings.empty() || snapshot.standings.size() == snapshot.origins.size());
   look_at_sample(question, snapshot, decision);
   // None of the sample takes it, or none was asked for: all are looked at.
@@ -97,7 +97,7 @@ void Placer::look_at_sample(const Question& question, const Snapshot& snapshot,
   slow_starters_ = false;
   const std::size_t count = snapshot.origins.size();
   const std::size_t wanted = std::min<std::size_t>(question.request.sample, kSampleMax);
-  if (wanted == 0 || count <= wanted) return;
+  if (wanted == 0 || count <= wanted || !question.request.pin.empty()) return;
   std::array<std::uint32_t, kSampleStepsMax> drawn;
   std::uint64_t state = question.request.seed ^ rendezvous_hash(question.request.stream.str());
   std::size_t steps = 0;

@@ -21,7 +21,9 @@ class Placer {
  public:
   explicit Placer(Settings settings) : settings_(settings) {}
 
-  /// Policy `spread`: the best of all, or of a sample.
+  void set_settings(Settings settings) { settings_ = settings; }
+
+  /// Policy `spread`: the best of all, or of a sample; `pinned`: the one that the request names.
   Decision decide(const Request& request, const Snapshot& snapshot);
 
  private:

@@ -76,12 +76,19 @@ FilterResult filter_load(const OriginView& view, const model::Load* load) {
 FilterResult filter_standing(const OriginView& view) {
   if (view.state != model::OriginState::kAlive) return {Rejection::kNotAlive, true};
   if (view.cordoned) return {Rejection::kCordoned, false};
+  if (view.draining) return {Rejection::kDraining, false};
   if (view.protocol_bits == 0) return {Rejection::kNoEndpoint, false};
   return {};
 }
 
 bool contains(const std::vector<IncarnationId>& list, const IncarnationId& incarnation) {
   return std::find(list.begin(), list.end(), incarnation) != list.end();
+}
+
+/// An operator wants the stream on another origin.
+bool is_pinned_elsewhere(const Question& question, std::uint64_t id_hash, const OriginView& view) {
+  const OriginId& pin = question.request.pin;
+  return !pin.empty() && (question.pin_hash != id_hash || view.description->id != pin);
 }
 
 /// This publisher has failed there, or its forwarder cannot reach it.
@@ -126,6 +133,8 @@ Score lasting_score(const OriginView& view, const model::Load* load, MonotonicTi
     const double weighed = weighed_cpu(utilization);
     if (weighed > result.score) result = {weighed, utilization, Resource::kCpu};
   }
+  // Where the weight is double, it bears twice as much at the same score.
+  result.score /= view.weight;
   return result;
 }
 
@@ -153,7 +162,8 @@ Question::Question(const Request& asked, const Settings& settings, MonotonicTime
                                               ? asked.declared_bits_per_second
                                               : settings.default_stream_bits_per_second)),
       default_origin_streams(std::max(settings.default_origin_streams, 1U)),
-      zone_hash(placement::zone_hash(asked.zone)) {
+      zone_hash(placement::zone_hash(asked.zone)),
+      pin_hash(asked.pin.empty() ? 0 : rendezvous_hash(asked.pin.str())) {
   for (const auto& incarnation : asked.failed) {
     banned.emplace_back(short_hash(incarnation.str()), Rejection::kJustFailed);
   }
@@ -167,6 +177,9 @@ FilterResult filter(const Question& question, const OriginView& view) {
   const auto rejects = [](const FilterResult& result) {
     return result.rejection != Rejection::kNone;
   };
+  if (is_pinned_elsewhere(question, view.id_hash, view)) {
+    return {Rejection::kPinnedElsewhere, false};
+  }
   if (const auto result = filter_standing(view); rejects(result)) return result;
   if ((view.protocol_bits & question.protocol_bit) == 0) {
     return {Rejection::kProtocolUnsupported, false};
@@ -192,7 +205,8 @@ Score score(const Question& question, const OriginView& view) {
     const double egress =
         egress_now(load) + question.bits_per_second + view.pending.bits_per_second(question.now);
     const double utilization = egress / static_cast<double>(capacity.egress_bits_per_second);
-    if (utilization > result.score) result = {utilization, utilization, Resource::kEgress};
+    const double weighed = utilization / view.weight;
+    if (weighed > result.score) result = {weighed, utilization, Resource::kEgress};
   }
   result.score += view.error_rate * kErrorPenalty;
   result.score += zone_cost(question.zone_hash, zone_hash(view.description->zone));
@@ -216,7 +230,8 @@ Standing make_standing(const Settings& settings, const OriginView& view, Monoton
   standing.pending_moment = view.pending.bits_moment;
   standing.egress_capacity = static_cast<double>(view.description->capacity.egress_bits_per_second);
   standing.penalty = view.error_rate * kErrorPenalty;
-  standing.streams = ranked_streams(view, now);
+  standing.streams = weighed_streams(view, now);
+  standing.weight = view.weight;
   standing.zone_hash = zone_hash(view.description->zone);
   standing.incarnation = short_hash(view.incarnation.str());
   standing.protocol_bits = static_cast<std::uint8_t>(view.protocol_bits);
@@ -229,6 +244,9 @@ Standing make_standing(const Settings& settings, const OriginView& view, Monoton
 }
 
 Judgement judge(const Question& question, const Standing& standing, const OriginView& view) {
+  if (is_pinned_elsewhere(question, standing.id_hash, view)) {
+    return {{Rejection::kPinnedElsewhere, false}, 0};
+  }
   const auto lasting = static_cast<Rejection>(standing.rejection);
   const auto rejected = [&] { return Judgement{{lasting, standing.momentary}, 0}; };
   if (lasting != Rejection::kNone && lasting < Rejection::kProtocolUnsupported) return rejected();
@@ -249,12 +267,18 @@ Judgement judge(const Question& question, const Standing& standing, const Origin
             .bits_per_second(question.now);
     const auto capped = filter_egress(egress, pending, standing.egress_capacity);
     if (capped.rejection != Rejection::kNone) return {capped, 0};
-    score = std::max(score, (egress + pending) / standing.egress_capacity);
+    score = std::max(score, (egress + pending) / standing.egress_capacity / standing.weight);
   }
   if (lasting != Rejection::kNone) return rejected();
   score += standing.penalty;
   score += zone_cost(question.zone_hash, standing.zone_hash);
   return {{}, score};
+}
+
+std::uint32_t weighed_streams(const OriginView& view, MonotonicTime now) {
+  constexpr double kParts = 100;  // of a stream
+  const double streams = ranked_streams(view, now) * kParts / view.weight;
+  return static_cast<std::uint32_t>(std::min(streams, 4e9));
 }
 
 std::uint32_t ranked_streams(const OriginView& view, MonotonicTime now) {

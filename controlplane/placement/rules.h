@@ -23,6 +23,7 @@ struct Question {
   double bits_per_second;  ///< declared or default
   std::uint32_t default_origin_streams;
   std::uint32_t zone_hash;  ///< of the caller; 0 = no preference
+  std::uint64_t pin_hash;   ///< rendezvous_hash of the pin; 0 = there is none
   /// short_hash of the incarnations that this request is not to get, sorted.
   std::vector<std::pair<std::uint32_t, Rejection>> banned;
 };
@@ -60,5 +61,8 @@ inline bool in_slow_start(const OriginView& view, MonotonicTime now) {
 /// Streams placed there as the ranking counts them: the store's count, those under way, and the
 /// head start of an origin in slow start.
 std::uint32_t ranked_streams(const OriginView& view, MonotonicTime now);
+/// The same in hundredths of a stream as they decide between equal scores: where the weight is
+/// double, two count as one.
+std::uint32_t weighed_streams(const OriginView& view, MonotonicTime now);
 
 }  // namespace weir::placement

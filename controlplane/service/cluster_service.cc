@@ -1,4 +1,4 @@
-// ClusterService: status and events.
+// ClusterService: status and events; policies and secrets are in cluster_orders.cc.
 
 #include <atomic>
 #include <deque>
@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "controlplane/core/cluster_core.h"
+#include "controlplane/service/cluster_orders.h"
 #include "controlplane/service/convert.h"
 #include "controlplane/service/service_factories.h"
 #include "controlplane/service/unary.h"
@@ -142,9 +143,9 @@ class EventReader final : public std::enable_shared_from_this<EventReader> {
   bool finished_ = false;
 };
 
-class ClusterService final : public pb::ClusterService::CallbackService {
+class ClusterService final : public ClusterOrders {
  public:
-  ClusterService(Executor& executor, core::ClusterCore& core) : executor_(executor), core_(core) {}
+  using ClusterOrders::ClusterOrders;
 
   ServerUnaryReactor* GetClusterStatus(CallbackServerContext* context,
                                        const pb::GetClusterStatusRequest*,
@@ -178,10 +179,6 @@ class ClusterService final : public pb::ClusterService::CallbackService {
     if (request->has_since()) since = read(request->since());
     return reader->start(request->resume_token(), since);
   }
-
- private:
-  Executor& executor_;
-  core::ClusterCore& core_;
 };
 
 }  // namespace

@@ -289,7 +289,8 @@ void write(const core::StreamInfo& stream, pb::Stream* out) {
   const std::string& key = stream.placement.stream.str();
   out->set_name("streams/" + key);
   out->set_key(key);
-  write(stream.placement, out->mutable_placement());
+  out->set_pinned_origin(stream.pin.str());
+  if (stream.placement.epoch.is_set()) write(stream.placement, out->mutable_placement());
   out->set_publisher_count(stream.sessions.publishers);
   out->set_player_count(stream.sessions.players);
   out->set_split(!stream.split_at.empty());

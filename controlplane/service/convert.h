@@ -59,6 +59,8 @@ void write(const placement::DecisionRecord& record, pb::DecisionRecord* out);
 
 // --- origins
 void write(const core::OriginInfo& origin, pb::Origin* out);
+/// Empty where there is nothing: an etag.
+std::string etag_of(const Revision& revision);
 model::OriginDescription read(const pb::RegisterOriginRequest& request);
 
 // --- attach streams

@@ -314,6 +314,9 @@ void write(const core::StatusInfo& status, pb::ClusterStatus* out) {
   out->set_origins_suspect(status.origins_suspect);
   out->set_origins_dead(status.origins_dead);
   out->set_origins_cordoned(status.origins_cordoned);
+  out->set_origins_draining(status.origins_draining);
+  out->set_pins(status.pins);
+  out->set_records_known(status.records_known);
   out->set_streams_bound(status.streams_bound);
   out->set_streams_publishing(status.streams_publishing);
   out->set_streams_orphaned(status.streams_orphaned);

@@ -136,6 +136,20 @@ pb::OriginState write(model::OriginState state) {
   WEIR_UNREACHABLE("origin state");
 }
 
+void write(const core::OriginMarks& marks, pb::OriginOrders* out) {
+  out->set_draining(marks.drain.has_value());
+  if (marks.drain) {
+    out->set_drain_reason(marks.drain->reason);
+    if (marks.drain->deadline) {
+      service::write(*marks.drain->deadline, out->mutable_drain_deadline());
+    }
+  }
+  out->set_weight(marks.weight);
+  out->set_cordon_etag(etag_of(marks.cordon_revision));
+  out->set_drain_etag(etag_of(marks.drain_revision));
+  out->set_weight_etag(etag_of(marks.weight_revision));
+}
+
 /// Writes each alternative of AgentDown into its field.
 struct AgentWriter {
   pb::OriginServiceAttachResponse& out;
@@ -174,6 +188,10 @@ struct AgentWriter {
 
 }  // namespace
 
+std::string etag_of(const Revision& revision) {
+  return revision == Revision{} ? std::string() : format_as(revision);
+}
+
 void write(const core::OriginInfo& origin, pb::Origin* out) {
   const auto& record = origin.record;
   const auto& description = record.description;
@@ -182,8 +200,9 @@ void write(const core::OriginInfo& origin, pb::Origin* out) {
   out->set_incarnation(record.incarnation.str());
   out->set_state(write(origin.state));
   out->set_state_reason(origin.state_reason);
-  out->set_cordoned(record.cordoned);
-  out->set_cordon_reason(record.cordon_reason);
+  out->set_cordoned(origin.marks.cordon.has_value());
+  out->set_cordon_reason(origin.marks.cordon.value_or(""));
+  write(origin.marks, out->mutable_orders());
   out->set_kind(write(description.kind));
   for (const auto& endpoint : description.endpoints) write(endpoint, out->add_endpoints());
   out->set_zone(description.zone);

@@ -6,6 +6,7 @@
 #include "controlplane/core/cluster_core.h"
 #include "controlplane/service/attach_stream.h"
 #include "controlplane/service/convert.h"
+#include "controlplane/service/convert_orders.h"
 #include "controlplane/service/limits.h"
 #include "controlplane/service/pages.h"
 #include "controlplane/service/service_factories.h"
@@ -39,6 +40,8 @@ class GrpcAgentLink final : public core::AgentLink {
 };
 
 class OriginService final : public pb::OriginService::CallbackService {
+  using Respond = core::Respond<core::OrderDone>;
+
  public:
   OriginService(Executor& executor, Departures& departures, core::ClusterCore& core)
       : executor_(executor), departures_(departures), core_(core) {}
@@ -101,16 +104,58 @@ class OriginService final : public pb::OriginService::CallbackService {
   ServerUnaryReactor* CordonOrigin(CallbackServerContext* context,
                                    const pb::CordonOriginRequest* request,
                                    pb::Origin* response) override {
-    if (request->reason().size() > kReasonBytesMax) {
-      return finished(context, invalid_field("reason: at most 256 bytes"));
-    }
-    return cordon(context, request->name(), request->reason(), response);
+    return order(context, *request, response,
+                 [reason = request->reason()](core::Orders& orders, const OriginId& origin,
+                                              core::OrderTerms terms, Respond respond) {
+                   orders.cordon(origin, reason, std::move(terms), std::move(respond));
+                 });
   }
 
   ServerUnaryReactor* UncordonOrigin(CallbackServerContext* context,
                                      const pb::UncordonOriginRequest* request,
                                      pb::Origin* response) override {
-    return cordon(context, request->name(), std::nullopt, response);
+    return order(
+        context, *request, response,
+        [](core::Orders& orders, const OriginId& origin, core::OrderTerms terms, Respond respond) {
+          orders.cordon(origin, std::nullopt, std::move(terms), std::move(respond));
+        });
+  }
+
+  ServerUnaryReactor* DrainOrigin(CallbackServerContext* context,
+                                  const pb::DrainOriginRequest* request,
+                                  pb::Origin* response) override {
+    std::optional<Duration> allowed;
+    if (request->has_time_allowed()) {
+      if (request->time_allowed().seconds() < 0 || request->time_allowed().nanos() < 0) {
+        return finished(context, invalid_field("time_allowed: must not be negative"));
+      }
+      allowed = read(request->time_allowed());
+    }
+    return order(context, *request, response,
+                 [allowed, reason = request->reason()](core::Orders& orders, const OriginId& origin,
+                                                       core::OrderTerms terms, Respond respond) {
+                   orders.drain(origin, allowed, reason, std::move(terms), std::move(respond));
+                 });
+  }
+
+  ServerUnaryReactor* UndrainOrigin(CallbackServerContext* context,
+                                    const pb::UndrainOriginRequest* request,
+                                    pb::Origin* response) override {
+    return order(
+        context, *request, response,
+        [](core::Orders& orders, const OriginId& origin, core::OrderTerms terms, Respond respond) {
+          orders.undrain(origin, std::move(terms), std::move(respond));
+        });
+  }
+
+  ServerUnaryReactor* SetOriginWeight(CallbackServerContext* context,
+                                      const pb::SetOriginWeightRequest* request,
+                                      pb::Origin* response) override {
+    return order(context, *request, response,
+                 [weight = request->weight()](core::Orders& orders, const OriginId& origin,
+                                              core::OrderTerms terms, Respond respond) {
+                   orders.set_weight(origin, weight, std::move(terms), std::move(respond));
+                 });
   }
 
  private:
@@ -131,13 +176,23 @@ class OriginService final : public pb::OriginService::CallbackService {
     };
   }
 
-  ServerUnaryReactor* cordon(CallbackServerContext* context, const std::string& name,
-                             std::optional<std::string> reason, pb::Origin* response) {
-    const auto id = origin_id(name);
+  /// `give(orders, origin, terms, respond)`; the answer is the origin with all its marks.
+  template <class OrderRequest, class Give>
+  ServerUnaryReactor* order(CallbackServerContext* context, const OrderRequest& request,
+                            pb::Origin* response, Give give) {
+    const auto id = origin_id(request.name());
     if (!id) return finished(context, bad_name());
+    auto terms = read_terms(request);
+    if (!terms) return finished(context, invalid_field(terms.error().message));
     auto* reactor = context->DefaultReactor();
-    executor_.post([this, reactor, response, id = *id, reason = std::move(reason)]() mutable {
-      core_.origins().cordon(id, std::move(reason), respond(reactor, response));
+    executor_.post([this, reactor, response, id = *id, terms = std::move(*terms),
+                    give = std::move(give)]() mutable {
+      give(core_.orders(), id, std::move(terms),
+           [this, reactor, response, id](const core::Answer<core::OrderDone>& answer) {
+             finish(reactor, answer, [&](const core::OrderDone&) {
+               write(core_.listing().marked_origin(id), response);
+             });
+           });
     });
     return reactor;
   }

@@ -6,6 +6,7 @@
 #include "controlplane/core/cluster_core.h"
 #include "controlplane/service/arena_messages.h"
 #include "controlplane/service/convert.h"
+#include "controlplane/service/convert_orders.h"
 #include "controlplane/service/pages.h"
 #include "controlplane/service/service_factories.h"
 #include "controlplane/service/unary.h"
@@ -17,7 +18,7 @@ namespace {
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
-constexpr std::string_view kStreamPrefix = "streams/";
+constexpr std::string_view kPinsFilter = "pins";
 
 class PlacementService final : public pb::PlacementService::CallbackService {
  public:
@@ -91,12 +92,8 @@ class PlacementService final : public pb::PlacementService::CallbackService {
 
   ServerUnaryReactor* GetStream(CallbackServerContext* context, const pb::GetStreamRequest* request,
                                 pb::Stream* response) override {
-    const std::string& name = request->name();
-    if (!name.starts_with(kStreamPrefix)) {
-      return finished(context, invalid_field("name: must be streams/{vhost}/{app}/{stream}"));
-    }
-    auto stream = parse_stream_key(std::string_view(name).substr(kStreamPrefix.size()));
-    if (!stream) return finished(context, invalid_field("name: " + stream.error().message));
+    auto stream = read_stream_name(request->name());
+    if (!stream) return finished(context, invalid_field(stream.error().message));
     auto* reactor = context->DefaultReactor();
     executor_.post([this, reactor, response, stream = std::move(*stream)] {
       finish(reactor, core_.listing().stream(stream),
@@ -147,6 +144,61 @@ class PlacementService final : public pb::PlacementService::CallbackService {
                    write(explanation.read_time, response->mutable_read_time());
                  });
         });
+    return reactor;
+  }
+
+  ServerUnaryReactor* PinStream(CallbackServerContext* context, const pb::PinStreamRequest* request,
+                                pb::PinStreamResponse* response) override {
+    auto stream = read_stream_name(request->name());
+    if (!stream) return finished(context, invalid_field(stream.error().message));
+    auto terms = read_terms(*request);
+    if (!terms) return finished(context, invalid_field(terms.error().message));
+    if (auto why = first_too_long({{"origin", request->origin()}})) {
+      return finished(context, invalid_field(why->message));
+    }
+    auto* reactor = context->DefaultReactor();
+    executor_.post([this, reactor, response, stream = std::move(*stream),
+                    origin = OriginId(request->origin()), terms = std::move(*terms)]() mutable {
+      core_.orders().pin(stream, origin, std::move(terms),
+                         [reactor, response](const core::Answer<core::OrderDone>& answer) {
+                           finish(reactor, answer, [&](const core::OrderDone& done) {
+                             if (done.record) write(*done.record, response->mutable_pin());
+                             response->set_changed(done.changed);
+                           });
+                         });
+    });
+    return reactor;
+  }
+
+  ServerUnaryReactor* UnpinStream(CallbackServerContext* context,
+                                  const pb::UnpinStreamRequest* request,
+                                  pb::UnpinStreamResponse*) override {
+    auto stream = read_stream_name(request->name());
+    if (!stream) return finished(context, invalid_field(stream.error().message));
+    auto terms = read_terms(*request);
+    if (!terms) return finished(context, invalid_field(terms.error().message));
+    auto* reactor = context->DefaultReactor();
+    executor_.post(
+        [this, reactor, stream = std::move(*stream), terms = std::move(*terms)]() mutable {
+          core_.orders().unpin(stream, std::move(terms),
+                               [reactor](const core::Answer<core::OrderDone>& answer) {
+                                 finish(reactor, answer, [](const core::OrderDone&) {});
+                               });
+        });
+    return reactor;
+  }
+
+  ServerUnaryReactor* ListPins(CallbackServerContext* context, const pb::ListPinsRequest* request,
+                               pb::ListPinsResponse* response) override {
+    auto start = read_page(request->page_size(), request->page_token(), kPinsFilter);
+    if (!start) return finished(context, invalid_field(start.error().message));
+    auto* reactor = context->DefaultReactor();
+    executor_.post([this, reactor, response, start = std::move(*start)] {
+      const auto page = core_.orders().page(store::RecordKind::kPin, start.after, start.size);
+      for (const auto& pin : page.records) write(pin, response->add_pins());
+      response->set_next_page_token(page_token(page.next, kPinsFilter));
+      reactor->Finish(grpc::Status::OK);
+    });
     return reactor;
   }
 

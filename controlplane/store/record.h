@@ -39,7 +39,8 @@ struct RecordWrite {
   RecordKind kind = RecordKind::kPolicy;
   std::string name;
   std::optional<std::string> value;  ///< missing = delete
-  /// Only when the record has this revision ({0,0}: when there is none); missing = whatever it has.
+  /// Only when the record has this revision ({0,0}: when there is none, or a tombstone); missing =
+  /// whatever it has.
   std::optional<Revision> expected;
 };
 

@@ -169,8 +169,6 @@ struct OriginRecord {
   IncarnationId incarnation;
   std::string process;
   Revision revision;
-  bool cordoned = false;
-  std::string cordon_reason;
   bool dead = false;  ///< the incarnation is in the dead set
   WallTime first_seen{};
 };
@@ -303,7 +301,7 @@ class StateStore {
   /// is placed, where the owner is in the dead set, and where an external holder awaits its
   /// publisher on this very origin. Anybody else's placement stays, an orphan's too: its name is
   /// kept for the encoder that reconnects, and what is live may be the leg it left behind. The
-  /// incarnation must be the current one, alive; a cordon does not matter, as nothing new is
+  /// incarnation must be the current one, alive; orders do not matter, as nothing new is
   /// placed. Settling: kSettling.
   virtual void adopt(AdoptRequest request, Caller caller, Done<Changed> done) = 0;
   /// The placement goes to the first candidate that may be bound, with a new epoch, and is held
@@ -320,13 +318,13 @@ class StateStore {
   virtual void upsert_origin(OriginUpsert request, Caller caller, Done<OriginUpserted> done) = 0;
   /// Monotone. true = it is dead now; false = refused (the evidence is older than the incarnation).
   virtual void declare_dead(DeathEvidence evidence, Caller caller, Done<bool> done) = 0;
-  /// Cordons (reason) or uncordons (nullopt); nullopt reply = no such origin.
-  virtual void set_cordon(const OriginId& origin, std::optional<std::string> reason, Caller caller,
-                          Done<std::optional<OriginRecord>> done) = 0;
 
   // --- records: what operators ordered, and the cluster's secrets (design 3, 4)
   /// Writes, or deletes (a tombstone stays for 24 h). A policy, a pin, a cordon, … of one name is
-  /// one record. Candidates are bound only where no cordon, drain or pin says otherwise.
+  /// one record; the origin or stream it names need not exist. Candidates are bound only on origins
+  /// without a cordon or drain, and only on the origin of the stream's pin where there is one. So
+  /// an orphan goes elsewhere when an order says so; a takeover does not, it stays where the stream
+  /// runs.
   virtual void put_record(RecordWrite write, Caller caller, Done<RecordWritten> done) = 0;
   /// After a loss: each takes effect where the store has none of that name or an older one. Any
   /// time; `complete` says that the caller has written back all that it kept.

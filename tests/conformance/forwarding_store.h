@@ -64,10 +64,6 @@ class ForwardingStore : public StateStore {
   void declare_dead(DeathEvidence evidence, Caller caller, Done<bool> done) override {
     inner_.declare_dead(std::move(evidence), caller, std::move(done));
   }
-  void set_cordon(const OriginId& origin, std::optional<std::string> reason, Caller caller,
-                  Done<std::optional<OriginRecord>> done) override {
-    inner_.set_cordon(origin, std::move(reason), caller, std::move(done));
-  }
   void put_record(RecordWrite write, Caller caller, Done<RecordWritten> done) override {
     inner_.put_record(std::move(write), caller, std::move(done));
   }

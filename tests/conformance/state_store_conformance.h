@@ -86,6 +86,9 @@ class StateStoreConformance : public ::testing::TestWithParam<StoreFactory> {
   OriginUpserted upsert(const std::string& origin, const std::string& process = "p1");
   Candidate origin(const std::string& id);
   bool declare_dead(const IncarnationId& incarnation, Duration age = {});
+  RecordWritten order(RecordKind kind, const std::string& name, std::optional<std::string> value,
+                      std::optional<Revision> expected = {});
+  RecordsRestored restore(std::vector<Record> kept, bool complete);
   void cordon(const std::string& origin, bool on = true);
   void renew(const std::string& forwarder);
   GenerationState generation();
@@ -147,6 +150,10 @@ class StateStoreOrigins : public StateStoreConformance {
  protected:
   void SetUp() override;
 };
+class StateStoreOrders : public StateStoreSettled {
+ protected:
+  std::vector<Record> records();
+};
 class StateStoreHistory : public StateStoreConformance {};
 class StateStoreFeed : public StateStoreConformance {};
 class StateStoreRecords : public StateStoreSettled {
@@ -169,6 +176,7 @@ class StateStorePost : public StateStoreConformance {
   INSTANTIATE_TEST_SUITE_P(name, StateStorePlacements, ::testing::Values(factory)); \
   INSTANTIATE_TEST_SUITE_P(name, StateStoreAdopt, ::testing::Values(factory));      \
   INSTANTIATE_TEST_SUITE_P(name, StateStoreOrigins, ::testing::Values(factory));    \
+  INSTANTIATE_TEST_SUITE_P(name, StateStoreOrders, ::testing::Values(factory));     \
   INSTANTIATE_TEST_SUITE_P(name, StateStoreHistory, ::testing::Values(factory));    \
   INSTANTIATE_TEST_SUITE_P(name, StateStoreFeed, ::testing::Values(factory));       \
   INSTANTIATE_TEST_SUITE_P(name, StateStoreRecords, ::testing::Values(factory));    \

@@ -115,12 +115,22 @@ bool StateStoreConformance::declare_dead(const IncarnationId& incarnation, Durat
   }));
 }
 
-void StateStoreConformance::cordon(const std::string& origin, bool on) {
-  value(ask<std::optional<OriginRecord>>([&](auto done) {
-    store().set_cordon(OriginId(origin),
-                       on ? std::optional<std::string>("maintenance") : std::nullopt, caller_,
-                       std::move(done));
+RecordWritten StateStoreConformance::order(RecordKind kind, const std::string& name,
+                                           std::optional<std::string> text,
+                                           std::optional<Revision> expected) {
+  return value(ask<RecordWritten>([&](auto done) {
+    store().put_record({kind, name, std::move(text), expected}, caller_, std::move(done));
   }));
+}
+
+RecordsRestored StateStoreConformance::restore(std::vector<Record> kept, bool complete) {
+  return value(ask<RecordsRestored>([&](auto done) {
+    store().restore_records(std::move(kept), complete, caller_, std::move(done));
+  }));
+}
+
+void StateStoreConformance::cordon(const std::string& origin, bool on) {
+  order(RecordKind::kCordon, origin, on ? std::optional<std::string>("maintenance") : std::nullopt);
 }
 
 void StateStoreConformance::renew(const std::string& forwarder) {

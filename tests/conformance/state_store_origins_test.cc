@@ -1,4 +1,4 @@
-// upsert_origin, declare_dead, set_cordon: ids, incarnations, the dead set (design 2, 4).
+// upsert_origin, declare_dead: ids, incarnations, the dead set (design 2, 4).
 
 #include <chrono>
 #include <set>
@@ -193,13 +193,6 @@ TEST_P(StateStoreOrigins, ACordonStaysWithTheOriginThroughItsRestarts) {
   EXPECT_EQ(acquire(session("s1"), {restarted}).outcome, Outcome::kNoCandidate);
   cordon("o1", false);
   EXPECT_EQ(acquire(session("s1"), {restarted}).outcome, Outcome::kBound);
-}
-
-TEST_P(StateStoreOrigins, ACordonOfAnUnknownOriginSaysSo) {
-  const auto reply = ask<std::optional<OriginRecord>>([&](auto done) {
-    store().set_cordon(OriginId("o9"), "maintenance", caller_, std::move(done));
-  });
-  EXPECT_FALSE(value(reply));
 }
 
 }  // namespace

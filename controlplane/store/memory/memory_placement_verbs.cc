@@ -79,7 +79,7 @@ AcquireResult MemoryStateStore::bind(const AcquireRequest& request, std::optiona
                                      const std::optional<IncarnationId>& banned, bool same_origin,
                                      bool takeover) {
   std::optional<Candidate> chosen;
-  // A takeover goes where the stream runs, cordon or not: it places nothing new.
+  // A takeover goes where the stream runs, whatever was ordered: it places nothing new.
   if (same_origin) chosen = same_origin_as(*before, banned, takeover);
   const bool new_origin = !chosen;
   if (!chosen) chosen = best_candidate(request, banned);
@@ -101,19 +101,33 @@ AcquireResult MemoryStateStore::bind(const AcquireRequest& request, std::optiona
 /// The origin of a placement, in the life that it leads now.
 std::optional<Candidate> MemoryStateStore::same_origin_as(
     const Placement& placement, const std::optional<IncarnationId>& banned,
-    bool cordoned_too) const {
+    bool whatever_ordered) const {
   const OriginRecord* record = origins_.find(placement.origin);
   if (record == nullptr) return std::nullopt;
   if (banned == placement.incarnation || banned == record->incarnation) return std::nullopt;
   Candidate candidate{placement.origin, record->incarnation};
-  if (!origins_.may_bind(candidate, cordoned_too)) return std::nullopt;
-  return candidate;
+  const bool may =
+      whatever_ordered ? origins_.is_live(candidate) : may_bind(placement.stream, candidate);
+  return may ? std::optional(candidate) : std::nullopt;
+}
+
+/// Something new is placed there: alive, and no operator says otherwise.
+bool MemoryStateStore::may_bind(const StreamKey& stream, const Candidate& candidate) const {
+  if (!origins_.is_live(candidate)) return false;
+  const auto ordered = [this](RecordKind kind, const std::string& name) {
+    const Record* record = records_.find(kind, name);
+    return record != nullptr && record->value ? record : nullptr;
+  };
+  const std::string& origin = candidate.origin.str();
+  if (ordered(RecordKind::kCordon, origin) || ordered(RecordKind::kDrain, origin)) return false;
+  const Record* pin = ordered(RecordKind::kPin, stream.str());
+  return pin == nullptr || *pin->value == origin;
 }
 
 std::optional<Candidate> MemoryStateStore::best_candidate(
     const AcquireRequest& request, const std::optional<IncarnationId>& banned) const {
   for (const Candidate& candidate : request.candidates) {
-    if (banned != candidate.incarnation && origins_.may_bind(candidate, false)) return candidate;
+    if (banned != candidate.incarnation && may_bind(request.stream, candidate)) return candidate;
   }
   return std::nullopt;
 }
@@ -189,7 +203,7 @@ void MemoryStateStore::repoint(HolderRef held, IncarnationId to, Caller caller,
   const PlacementEntry* entry = find(held);
   if (entry == nullptr || entry->placement.incarnation == to ||
       entry->placement.state == PlacementState::kOrphaned ||
-      !origins_.may_bind({entry->placement.origin, to}, true)) {
+      !origins_.is_live({entry->placement.origin, to})) {
     return answer(done, unchanged(held.stream));
   }
   Placement next = entry->placement;
@@ -288,6 +302,7 @@ void MemoryStateStore::move(MoveRequest request, Caller caller, Done<Changed> do
     return answer(done, unchanged(request.stream));
   }
   AcquireRequest wanted;
+  wanted.stream = request.stream;
   wanted.candidates = std::move(request.candidates);
   const auto chosen = best_candidate(wanted, std::nullopt);
   if (!chosen || chosen->incarnation == entry->placement.incarnation) {
@@ -303,7 +318,7 @@ void MemoryStateStore::move(MoveRequest request, Caller caller, Done<Changed> do
 }
 
 bool MemoryStateStore::may_adopt(const AdoptRequest& request) const {
-  if (!origins_.may_bind({request.origin, request.incarnation}, true)) return false;
+  if (!origins_.is_live({request.origin, request.incarnation})) return false;
   const PlacementEntry* entry = placements_.find(request.stream);
   if (entry == nullptr) return true;
   const Placement& placement = entry->placement;

@@ -153,23 +153,6 @@ void MemoryStateStore::declare_dead(DeathEvidence evidence, Caller caller, Done<
   answer(done, verdict.dead);
 }
 
-void MemoryStateStore::set_cordon(const OriginId& origin, std::optional<std::string> reason,
-                                  Caller caller, Done<std::optional<OriginRecord>> done) {
-  enter();
-  if (history_lost(caller)) return answer(done, StoreError::kHistoryLost);
-  OriginRecord* record = origins_.find(origin);
-  if (record == nullptr) return answer(done, std::optional<OriginRecord>());
-  const bool cordoned = reason.has_value();
-  std::string text = std::move(reason).value_or(std::string());
-  if (record->cordoned != cordoned || record->cordon_reason != text) {
-    record->cordoned = cordoned;
-    record->cordon_reason = std::move(text);
-    record->revision = generation_.next_revision();
-    publish(Change::OriginChanged{origin, *record}, record->revision);
-  }
-  answer(done, std::optional<OriginRecord>(*record));
-}
-
 // ------------------------------------------------------------------------------------- records
 
 void MemoryStateStore::put_record(RecordWrite write, Caller caller, Done<RecordWritten> done) {

@@ -57,8 +57,6 @@ class MemoryStateStore final : public StateStore {
 
   void upsert_origin(OriginUpsert request, Caller caller, Done<OriginUpserted> done) override;
   void declare_dead(DeathEvidence evidence, Caller caller, Done<bool> done) override;
-  void set_cordon(const OriginId& origin, std::optional<std::string> reason, Caller caller,
-                  Done<std::optional<OriginRecord>> done) override;
 
   void put_record(RecordWrite write, Caller caller, Done<RecordWritten> done) override;
   void restore_records(std::vector<Record> kept, bool complete, Caller caller,
@@ -101,7 +99,8 @@ class MemoryStateStore final : public StateStore {
                      const std::optional<IncarnationId>& banned, bool same_origin, bool takeover);
   std::optional<Candidate> same_origin_as(const model::Placement& placement,
                                           const std::optional<IncarnationId>& banned,
-                                          bool cordoned_too) const;
+                                          bool whatever_ordered) const;
+  bool may_bind(const StreamKey& stream, const Candidate& candidate) const;
   std::optional<Candidate> best_candidate(const AcquireRequest& request,
                                           const std::optional<IncarnationId>& banned) const;
   bool renewal_gone(const model::Holder& holder) const;

@@ -214,10 +214,9 @@ const OriginRecord* OriginTable::find(const OriginId& origin) const {
   return found == origins_.end() ? nullptr : &found->second.record;
 }
 
-bool OriginTable::may_bind(const Candidate& candidate, bool cordoned_too) const {
+bool OriginTable::is_live(const Candidate& candidate) const {
   const OriginRecord* record = find(candidate.origin);
-  return record != nullptr && record->incarnation == candidate.incarnation && !record->dead &&
-         (cordoned_too || !record->cordoned);
+  return record != nullptr && record->incarnation == candidate.incarnation && !record->dead;
 }
 
 std::vector<OriginRecord> OriginTable::all() const {

@@ -54,7 +54,7 @@ class OriginTable {
   OriginRecord* find(const OriginId& origin);
   const OriginRecord* find(const OriginId& origin) const;
   bool is_dead(const IncarnationId& incarnation) const { return dead_.contains(incarnation); }
-  bool may_bind(const Candidate& candidate, bool cordoned_too) const;
+  bool is_live(const Candidate& candidate) const;
   std::vector<OriginRecord> all() const;
 
   /// Called when the last placement that named an incarnation is gone.

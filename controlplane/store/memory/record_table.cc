@@ -15,10 +15,11 @@ RecordWritten RecordTable::put(RecordWrite write, const std::function<Revision()
   const auto unchanged = [&](bool full) {
     return RecordWritten{false, full, before ? std::optional(*before) : std::nullopt};
   };
-  if (write.expected && *write.expected != (before ? before->revision : Revision{})) {
+  const bool living = before != nullptr && before->value;
+  if (write.expected && *write.expected != (living ? before->revision : Revision{})) {
     return unchanged(false);
   }
-  const bool same = before ? before->value == write.value : !write.value;
+  const bool same = living ? before->value == write.value : !write.value;
   if (same) return unchanged(false);
   const bool too_big = write.value && write.value->size() > kRecordBytesMax;
   if (too_big || (before == nullptr && records_.size() >= records_max_)) return unchanged(true);

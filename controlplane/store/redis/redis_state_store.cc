@@ -88,15 +88,6 @@ void RedisStateStore::declare_dead(DeathEvidence evidence, Caller caller, Done<b
                 std::move(done), [](Fields& fields) { return fields.flag(); });
 }
 
-void RedisStateStore::set_cordon(const OriginId& origin, std::optional<std::string> reason,
-                                 Caller caller, Done<std::optional<OriginRecord>> done) {
-  put_record({RecordKind::kCordon, origin.str(), std::move(reason), {}}, caller,
-             [done = std::move(done)](store::Reply<RecordWritten> reply) mutable {
-               if (const auto* error = std::get_if<StoreError>(&reply)) return done(*error);
-               done(std::optional<OriginRecord>());
-             });
-}
-
 // ---------------------------------------------------------------------------- renewals and feed
 
 void RedisStateStore::renew_forwarder(const ForwarderId& id, Caller caller, Done<bool> done) {

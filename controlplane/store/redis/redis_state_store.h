@@ -53,8 +53,6 @@ class RedisStateStore final : public StateStore {
 
   void upsert_origin(OriginUpsert request, Caller caller, Done<OriginUpserted> done) override;
   void declare_dead(DeathEvidence evidence, Caller caller, Done<bool> done) override;
-  void set_cordon(const OriginId& origin, std::optional<std::string> reason, Caller caller,
-                  Done<std::optional<OriginRecord>> done) override;
 
   void put_record(RecordWrite write, Caller caller, Done<RecordWritten> done) override;
   void restore_records(std::vector<Record> kept, bool complete, Caller caller,

@@ -82,7 +82,12 @@ class FakeStateKeeper final : public StateKeeper {
     if (works) saved = state;
     return works;
   }
+  bool save(const KeptRecords& records) override {
+    if (works) saved_records = records;
+    return works;
+  }
   KeptState saved;
+  KeptRecords saved_records;
   bool works = true;
 };
 
@@ -206,6 +211,22 @@ class CoreHarness {
     const auto info = core->listing().origin(OriginId(origin));
     return std::get<OriginInfo>(info).record.incarnation;
   }
+  OriginMarks marks(const std::string& origin) {
+    return core->listing().marked_origin(OriginId(origin)).marks;
+  }
+  /// Orders given at once.
+  Got<OrderDone> cordon(const std::string& origin, std::optional<std::string> reason) {
+    return order([&](Respond<OrderDone> respond) {
+      core->orders().cordon(OriginId(origin), std::move(reason), {}, std::move(respond));
+    });
+  }
+  template <class Give>
+  Got<OrderDone> order(Give give) {
+    auto got = std::make_shared<Got<OrderDone>>();
+    give([got](Answer<OrderDone> answer) { got->answer = std::move(answer); });
+    run();
+    return *got;
+  }
   model::OriginState state(const std::string& origin) {
     return std::get<OriginInfo>(core->listing().origin(OriginId(origin))).state;
   }
@@ -295,7 +316,7 @@ class CoreHarness {
     store = std::make_unique<store::MemoryStateStore>(*executor, clock);
     core = std::make_unique<ClusterCore>(Context{*executor, clock, random, *store, *metrics,
                                                  log::Logger("core"), keeper, *prober, options_},
-                                         keeper.saved);
+                                         keeper.saved, keeper.saved_records);
     core->start();
     run();
   }

@@ -20,10 +20,7 @@ class CoreOrigins : public ::testing::Test {
     h.settle_with({f1}, {agent});
   }
   void cordon(const std::string& origin, std::optional<std::string> reason) {
-    h.core->origins().cordon(
-        OriginId(origin), std::move(reason),
-        [this](Answer<store::OriginRecord> answer) { cordoned.answer = std::move(answer); });
-    h.run();
+    cordoned = h.cordon(origin, std::move(reason));
   }
   Got<store::OriginRecord> register_static(const std::string& id, const std::string& address,
                                            bool validate_only = false) {
@@ -41,7 +38,7 @@ class CoreOrigins : public ::testing::Test {
   CoreHarness h;
   std::shared_ptr<FakeAgentLink> agent;
   std::shared_ptr<FakeForwarderLink> f1;
-  Got<store::OriginRecord> cordoned;
+  Got<OrderDone> cordoned;
 };
 
 TEST_F(CoreOrigins, AnAgentIsWelcomedAndToldItsIncarnations) {
@@ -293,7 +290,8 @@ TEST_F(CoreOrigins, CordonKeepsNewStreamsAwayUntilItIsTakenBack) {
   start();
   cordon("o1", "maintenance");
   ASSERT_TRUE(cordoned.ok());
-  EXPECT_TRUE(cordoned.value().cordoned);
+  EXPECT_TRUE(cordoned.value().changed);
+  EXPECT_EQ(h.marks("o1").cordon, "maintenance");
   for (int i = 0; i < 4; ++i) {
     const auto& got = h.acquire("live/s" + std::to_string(i), "f1", "s" + std::to_string(i));
     EXPECT_EQ(got.value().route.placement.origin, OriginId("o2"));

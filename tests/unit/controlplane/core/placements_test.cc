@@ -78,11 +78,7 @@ TEST_F(Placements, TwentyStreamsAtOnceSpreadEvenlyOverFourOrigins) {
 
 TEST_F(Placements, NoOriginAtAllIsToldWithItsCounts) {
   start_cluster(1);
-  Got<store::OriginRecord> cordoned;
-  h.core->origins().cordon(OriginId("o1"), "maintenance",
-                           [&](Answer<store::OriginRecord> a) { cordoned.answer = std::move(a); });
-  h.run();
-  ASSERT_TRUE(cordoned.ok());
+  ASSERT_TRUE(h.cordon("o1", "maintenance").ok());
   const auto& got = h.acquire("live/a", "f1", "s1");
   ASSERT_FALSE(got.ok());
   EXPECT_EQ(got.error().reason, Reason::kNoEligibleOrigin);
@@ -219,10 +215,7 @@ TEST_F(Placements, RepeatOfATakeoverThatIsUnderWayGetsItsAnswer) {
 
 TEST_F(Placements, RetriesWithoutAnyOriginLeaveOneRecord) {
   start_cluster(1);
-  Got<store::OriginRecord> cordoned;
-  h.core->origins().cordon(OriginId("o1"), "maintenance",
-                           [&](Answer<store::OriginRecord> a) { cordoned.answer = std::move(a); });
-  h.run();
+  ASSERT_TRUE(h.cordon("o1", "maintenance").ok());
   for (int i = 0; i < 5; ++i) {
     h.advance_with({f1, f2}, {agent}, 500ms);
     ASSERT_FALSE(h.acquire("live/a", "f1", "s1").ok());

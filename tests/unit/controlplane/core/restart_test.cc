@@ -231,8 +231,9 @@ TEST_F(Restart, KeepsCordonsAndStaticOriginsOfTheStateDir) {
   h.core->origins().register_origin(description, false, [&](Answer<store::OriginRecord> answer) {
     registered.answer = std::move(answer);
   });
-  h.core->origins().cordon(OriginId("o1"), "disk", [](const Answer<store::OriginRecord>&) {});
   h.run();
+  h.cordon("o1", "disk");
+  h.advance(1s);
   ASSERT_TRUE(registered.ok());
   const auto incarnation = h.incarnation("static1");
   const auto old = h.incarnation("o1");
@@ -240,9 +241,7 @@ TEST_F(Restart, KeepsCordonsAndStaticOriginsOfTheStateDir) {
   h.restart();
   EXPECT_EQ(h.incarnation("static1"), incarnation);
   agent = attach_agent(old);
-  const auto info = std::get<OriginInfo>(h.core->listing().origin(OriginId("o1")));
-  EXPECT_TRUE(info.record.cordoned);
-  EXPECT_EQ(info.record.cordon_reason, "disk");
+  EXPECT_EQ(h.marks("o1").cordon, "disk");
 }
 
 TEST_F(Restart, AHelloThatLacksTheHolderOfAPlacementGetsAskedAndReleasesIt) {

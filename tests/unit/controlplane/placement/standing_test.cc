@@ -87,7 +87,7 @@ TEST(Standing, SaysWhatFiltersAndScoreSayUntilItIsTooOld) {
       }
       ++passed;
       ASSERT_DOUBLE_EQ(is.score, score(question, view).score);
-      ASSERT_EQ(standing.streams, ranked_streams(view, now));
+      ASSERT_EQ(standing.streams, weighed_streams(view, now));
       ASSERT_EQ(standing.in_slow_start, in_slow_start(view, now));
     }
   }
