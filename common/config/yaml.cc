@@ -156,6 +156,8 @@ void write_object(YAML::Emitter& out, const Message& message) {
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
     const bool is_message = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
+    // `optional` and not given: a value would say something that nobody said.
+    if (field.has_optional_keyword() && !reflection.HasField(message, &field)) continue;
     out << YAML::Key << field.name() << YAML::Value;
     if (field.is_map()) {
       out << YAML::BeginMap;

@@ -17,9 +17,10 @@ std::string cluster_facts(const api::ClusterStatus& status) {
   facts.add("settling", status.settling() ? "yes: new placements wait for restored ones" : "no");
   facts.add("verdicts",
             status.verdicts_frozen() ? "frozen: too many origins would die at once" : "normal");
-  facts.add("origins", fmt::format("{} alive, {} suspect, {} dead, {} cordoned",
-                                   status.origins_alive(), status.origins_suspect(),
-                                   status.origins_dead(), status.origins_cordoned()));
+  facts.add("origins",
+            fmt::format("{} alive, {} suspect, {} dead, {} cordoned, {} draining",
+                        status.origins_alive(), status.origins_suspect(), status.origins_dead(),
+                        status.origins_cordoned(), status.origins_draining()));
   facts.add("streams",
             fmt::format("{} publishing, {} bound, {} orphaned", status.streams_publishing(),
                         status.streams_bound(), status.streams_orphaned()));
@@ -41,6 +42,9 @@ std::string cluster_facts(const api::ClusterStatus& status) {
   }
   facts.add("sessions",
             fmt::format("{} publishers, {} players", status.publishers(), status.players()));
+  facts.add("orders", fmt::format("{} pins; {}", status.pins(),
+                                  status.records_known() ? "all orders and secrets are known"
+                                                         : "some may have been lost"));
   for (const std::string& warning : status.warnings()) facts.add("warning", warning);
   return facts.str();
 }

@@ -45,14 +45,27 @@ void add_origin_top(CLI::App& noun, Action& action);
 void add_origin_register(CLI::App& noun, Action& action);
 void add_origin_cordon(CLI::App& noun, Action& action);
 void add_origin_uncordon(CLI::App& noun, Action& action);
+void add_origin_drain(CLI::App& noun, Action& action);
+void add_origin_undrain(CLI::App& noun, Action& action);
+void add_origin_weight(CLI::App& noun, Action& action);
 void add_stream_list(CLI::App& noun, Action& action);
 void add_stream_get(CLI::App& noun, Action& action);
 void add_stream_explain(CLI::App& noun, Action& action);
+void add_stream_pin(CLI::App& noun, Action& action);
+void add_stream_unpin(CLI::App& noun, Action& action);
 void add_forwarder_list(CLI::App& noun, Action& action);
 void add_forwarder_get(CLI::App& noun, Action& action);
 void add_session_list(CLI::App& noun, Action& action);
 void add_session_kick(CLI::App& noun, Action& action);
 void add_place(CLI::App& root, Action& action);
+void add_policy_get(CLI::App& noun, Action& action);
+void add_policy_set(CLI::App& noun, Action& action);
+void add_policy_validate(CLI::App& noun, Action& action);
+void add_policy_export(CLI::App& noun, Action& action);
+void add_policy_apply(CLI::App& noun, Action& action);
+void add_token_create(CLI::App& noun, Action& action);
+void add_token_revoke(CLI::App& noun, Action& action);
+void add_token_list(CLI::App& noun, Action& action);
 void add_event_watch(CLI::App& noun, Action& action);
 
 }  // namespace weir::cli

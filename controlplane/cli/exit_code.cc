@@ -12,6 +12,8 @@ namespace {
 std::string_view advice(int exit_code, std::string_view reason) {
   if (reason == rpc::reason::kNoEligibleOrigin)
     return "see why with 'weirctl place --dry-run STREAM' and 'weirctl origin list'";
+  if (reason == rpc::reason::kStaleEtag) return "read it again, then decide anew";
+  if (reason == rpc::reason::kRecordNotFound) return "there is nothing to take back";
   if (reason == rpc::reason::kResumeTokenExpired) return "start again without --since";
   if (reason == rpc::reason::kSettling || reason == rpc::reason::kBusyRetry)
     return "try again soon";

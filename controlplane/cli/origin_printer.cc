@@ -25,7 +25,8 @@ std::string endpoint_text(const api::Endpoint& endpoint) {
 }
 
 std::string state_text(const api::Origin& origin) {
-  return word(origin.state()) + (origin.cordoned() ? ",cordoned" : "");
+  return word(origin.state()) + (origin.cordoned() ? ",cordoned" : "") +
+         (origin.orders().draining() ? ",draining" : "");
 }
 
 /// Sorted: the order of a protobuf map changes from run to run.
@@ -48,6 +49,11 @@ std::string connections_text(const api::Origin& origin) {
   const std::string used = fmt::format("{}", origin.load().connections());
   const auto most = origin.capacity().connections();
   return most > 0 ? fmt::format("{}/{}", used, most) : used;
+}
+
+/// A server of a version without weights does not say one.
+std::string weight_text(const api::Origin& origin) {
+  return origin.has_orders() ? fmt::format("{}", origin.orders().weight()) : std::string();
 }
 
 /// Greatest first; what is not loaded, or does not know it, comes last.
@@ -130,7 +136,8 @@ std::string origin_table(const api::ListOriginsResponse& list, bool wide, WallTi
                {"LOAD AGE", true},
                {"LABELS", true},
                {"CONNECTIONS", true},
-               {"VERSION", true}},
+               {"VERSION", true},
+               {"WEIGHT", true}},
               wide);
   for (const api::Origin& origin : list.origins()) {
     const api::OriginLoad& load = origin.load();
@@ -143,7 +150,7 @@ std::string origin_table(const api::ListOriginsResponse& list, bool wide, WallTi
                origin.agent(), loaded(origin, load.players()),
                loaded(origin, rate_text(load.ingress_bits_per_second())),
                origin.has_load_age() ? duration_text(origin.load_age()) : "", labels_text(origin),
-               connections_text(origin), origin.software_version()});
+               connections_text(origin), origin.software_version(), weight_text(origin)});
   }
   return table.str();
 }
@@ -154,6 +161,10 @@ std::string origin_facts(const api::Origin& origin, WallTime now) {
   facts.add("state", state_text(origin));
   facts.add("state reason", origin.state_reason());
   facts.add("cordon reason", origin.cordon_reason());
+  facts.add("drain reason", origin.orders().drain_reason());
+  if (origin.orders().has_drain_deadline())
+    facts.add("drain deadline", time_text(origin.orders().drain_deadline()));
+  facts.add("weight", weight_text(origin));
   facts.add("incarnation", origin.incarnation());
   facts.add("kind", word(origin.kind()));
   if (!origin.software_version().empty()) facts.add("version", origin.software_version());

@@ -38,6 +38,12 @@ std::string session_table(const api::ListSessionsResponse& list, bool wide, Wall
 /// placement.
 std::string explanation(const api::ExplainPlacementResponse& answer, WallTime now);
 
+std::string pin_facts(const api::PinStreamResponse& answer, WallTime now);
+/// Each rule with who says it: the policy or the configuration.
+std::string policy_facts(const api::Policy& policy, WallTime now);
+std::string token_facts(const api::CreateTokenResponse& answer);
+std::string token_table(const api::ListTokensResponse& list, WallTime now);
+
 /// One line.
 std::string event_line(const api::Event& event, bool wide);
 

@@ -61,7 +61,8 @@ std::string stream_table(const api::ListStreamsResponse& list, bool wide, WallTi
                {"BITRATE"},
                {"AGE"},
                {"INCARNATION", true},
-               {"VERDICT", true}},
+               {"VERDICT", true},
+               {"PINNED TO", true}},
               wide);
   for (const api::Stream& stream : list.streams()) {
     const api::Placement& placement = stream.placement();
@@ -70,7 +71,7 @@ std::string stream_table(const api::ListStreamsResponse& list, bool wide, WallTi
                fmt::format("{}", stream.player_count()),
                stream.has_load() ? rate_text(stream.load().ingress_bits_per_second()) : "",
                age_text(placement.has_bind_time(), placement.bind_time(), now),
-               placement.incarnation(), placement.verdict()});
+               placement.incarnation(), placement.verdict(), stream.pinned_origin()});
   }
   return table.str();
 }
@@ -79,6 +80,11 @@ std::string stream_facts(const api::Stream& stream, WallTime now) {
   Facts facts;
   facts.add("stream", stream_text(stream.key()));
   facts.add("key", stream.key());
+  facts.add("pinned to", stream.pinned_origin());
+  if (!stream.has_placement()) {
+    facts.add("placed", "no");
+    return facts.str();
+  }
   add_placement(facts, stream.placement(), now);
   if (stream.split())
     facts.add("SPLIT, also live on", fmt::format("{}", fmt::join(stream.split_origins(), ",")));

@@ -53,10 +53,15 @@ void declare_commands(CLI::App& app, Action& action) {
   add_origin_register(origin, action);
   add_origin_cordon(origin, action);
   add_origin_uncordon(origin, action);
+  add_origin_drain(origin, action);
+  add_origin_undrain(origin, action);
+  add_origin_weight(origin, action);
   CLI::App& stream = add_noun(app, "stream", "streams and where they live");
   add_stream_list(stream, action);
   add_stream_get(stream, action);
   add_stream_explain(stream, action);
+  add_stream_pin(stream, action);
+  add_stream_unpin(stream, action);
   CLI::App& forwarder = add_noun(app, "forwarder", "relay processes");
   add_forwarder_list(forwarder, action);
   add_forwarder_get(forwarder, action);
@@ -64,6 +69,16 @@ void declare_commands(CLI::App& app, Action& action) {
   add_session_list(session, action);
   add_session_kick(session, action);
   add_place(app, action);
+  CLI::App& policy = add_noun(app, "policy", "rules for the whole cluster");
+  add_policy_get(policy, action);
+  add_policy_set(policy, action);
+  add_policy_validate(policy, action);
+  add_policy_export(policy, action);
+  add_policy_apply(policy, action);
+  CLI::App& token = add_noun(app, "token", "credentials for the API");
+  add_token_create(token, action);
+  add_token_revoke(token, action);
+  add_token_list(token, action);
   CLI::App& event = add_noun(app, "event", "what happened and happens");
   add_event_watch(event, action);
 }

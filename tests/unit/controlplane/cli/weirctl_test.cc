@@ -294,12 +294,13 @@ TEST(WeirctlUsage, AWordThatIsNoCommandIsNamedWithThoseThereAre) {
   };
   EXPECT_EQ(said({"origin", "frobnicate"}),
             "weirctl: unknown command 'frobnicate' for 'origin'; there are: list get top register "
-            "cordon uncordon\n");
+            "cordon uncordon drain undrain weight\n");
   EXPECT_EQ(said({"stream", "-o", "json", "frobnicate"}),
-            "weirctl: unknown command 'frobnicate' for 'stream'; there are: list get explain\n");
+            "weirctl: unknown command 'frobnicate' for 'stream'; there are: list get explain pin "
+            "unpin\n");
   EXPECT_EQ(said({"frobnicate"}),
             "weirctl: unknown command 'frobnicate'; there are: cluster origin stream forwarder "
-            "session place event\n");
+            "session place policy token event\n");
   EXPECT_EQ(said({"session"}),
             "weirctl: a command of 'session' is missing; there are: list kick\n");
 }

@@ -129,10 +129,6 @@ class ReplicaStore final : public store::StateStore {
   void declare_dead(store::DeathEvidence e, Caller c, Done<bool> d) override {
     if (auto done = open(d)) shared_->declare_dead(std::move(e), c, std::move(*done));
   }
-  void set_cordon(const OriginId& o, std::optional<std::string> why, Caller c,
-                  Done<std::optional<store::OriginRecord>> d) override {
-    if (auto done = open(d)) shared_->set_cordon(o, std::move(why), c, std::move(*done));
-  }
   void put_record(store::RecordWrite w, Caller c, Done<store::RecordWritten> d) override {
     if (auto done = open(d)) shared_->put_record(std::move(w), c, std::move(*done));
   }
