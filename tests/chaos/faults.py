@@ -149,9 +149,10 @@ class Faults:
     # --- Sentinel
     def fail_over(self):
         """The primary goes down with writes that its replicas never got."""
-        began = now_us()
         seconds = self.random.choice([0.0, 0.3, 1.0])
         redis = self.cluster.redis
+        redis.wait_steady()  # sentinels look for new replicas every 10 s
+        began = now_us()
         if seconds:
             redis.hold_replication()
             time.sleep(seconds)
@@ -159,7 +160,6 @@ class Faults:
         new = redis.fail_over()
         self.say(f'failover redis{old} -> redis{new}, {seconds} s of writes lost')
         redis.start_dead()
-        redis.wait_steady()
         self.log.add('failover', f'redis{old}', began, loses=True, raises=1)
 
     def flush_primary(self):

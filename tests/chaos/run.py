@@ -47,8 +47,7 @@ SHARE_TARGET_PERCENT = 5.0
 class ChaosCluster:
     """Store, replicas with a link of their own to it, and the load."""
 
-    def __init__(self, directory, scenario, seed, binary='weir-controlplane', store=None, load=None,
-                 replica_args=()):
+    def __init__(self, directory, scenario, seed, binary, load):
         kind, count, _ = SCENARIOS[scenario]
         self.dir = directory
         self.load = self.redis = self.proxy = None
@@ -58,15 +57,14 @@ class ChaosCluster:
             self.redis = RedisServer(directory, aof=seed % 2 == 1)
         elif kind == 'sentinel':
             self.redis = SentinelRedis(directory)
-        url = store or (self.redis.url if self.redis else 'memory')
-        self.replicas = Replicas(directory, count, url, replica_args, binary)
-        if kind == 'redis' and store is None:
+        self.replicas = Replicas(directory, count, self.redis.url if self.redis else 'memory', binary=binary)
+        if kind == 'redis':
             self.proxy = TcpProxy(directory)
             for replica in self.replicas:
                 link = self.proxy.add(f'{replica.id}-redis', f'127.0.0.1:{self.redis.port}')
                 replica.store = f'redis://{link.address}'
                 self.links.append(link)
-        self.load_options = {'seed': seed, **(load or {})}
+        self.load_options = {'seed': seed, **load}
 
     def start(self):
         if self.redis:
@@ -82,7 +80,8 @@ class ChaosCluster:
 
 
 class Verdict:
-    def __init__(self):
+    def __init__(self, directory):
+        self.dir = directory
         self.problems, self.violations = [], []
         self.summary, self.figures, self.faults = {}, {}, 0
 
@@ -91,23 +90,23 @@ class Verdict:
         return not self.problems and not self.violations
 
 
-def run_faults(faults, weights, rng, seconds):
-    """Draws and injects until the time is over."""
+def run_faults(faults, weights, rng, seconds, gap):
+    """Draws and injects until the time is over. `gap`: stretches the quiet times between them."""
     names, odds = list(weights), list(weights.values())
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        time.sleep(min(rng.uniform(0.3, 2.5), max(0.0, until - time.monotonic())))
+        time.sleep(min(gap * rng.uniform(0.3, 2.5), max(0.0, until - time.monotonic())))
         if names and time.monotonic() < until:
             getattr(faults, rng.choices(names, odds)[0])()
 
 
-def run_once(scenario, seed, seconds, load, binary='weir-controlplane', say=print, keep=False, replica_args=()):
+def run_once(scenario, seed, seconds, load, binary='weir-controlplane', say=print, keep=False, gap=1.0):
     """One run; its files are removed when it was good."""
     directory = Path(tempfile.mkdtemp(prefix=f'weir-chaos-{scenario}-{seed}-'))
     rng = random.Random(f'{scenario} {seed}')
-    cluster = ChaosCluster(directory, scenario, seed, binary, load=load, replica_args=replica_args)
+    cluster = ChaosCluster(directory, scenario, seed, binary, load)
     log = FaultLog(directory / 'faults.history')
-    verdict = Verdict()
+    verdict = Verdict(directory)
     began = time.monotonic()
 
     def note(text):
@@ -115,7 +114,8 @@ def run_once(scenario, seed, seconds, load, binary='weir-controlplane', say=prin
     try:
         cluster.start()
         note('clients begin')
-        run_faults(faults := Faults(cluster, log, rng, note), SCENARIOS[scenario][2], rng, seconds)
+        faults = Faults(cluster, log, rng, note)
+        run_faults(faults, SCENARIOS[scenario][2], rng, seconds, gap)
         faults.heal()
         note('healed')
         verdict.summary = cluster.load.finish(150)
@@ -168,6 +168,7 @@ def main():
     parser.add_argument('--scenario', default='redis', choices=[*SCENARIOS, 'all'])
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--seconds', type=float, default=20, help='of faults, each run')
+    parser.add_argument('--gap', type=float, default=1.0, help='stretches the quiet times between faults')
     parser.add_argument('--minutes', type=float, default=0, help='runs with further seeds until then')
     parser.add_argument('--full', action='store_true', help='100,000 streams, 100 origins, 64 clients')
     parser.add_argument('--streams', type=int)
@@ -192,7 +193,7 @@ def main():
     while runs == 0 or time.monotonic() < until:
         for scenario in scenarios:
             print(f'{scenario} seed {seed}', flush=True)
-            verdict = run_once(scenario, seed, args.seconds, load, args.binary, keep=args.keep,
+            verdict = run_once(scenario, seed, args.seconds, load, args.binary, keep=args.keep, gap=args.gap,
                                say=lambda text: print(text, flush=True))
             runs += 1
             good = bool(verdict.violations) if args.expect_violations else verdict.good
@@ -202,6 +203,8 @@ def main():
             print(f'    {describe(verdict)}\n{"passed" if good else "FAILED"} {scenario} seed {seed}', flush=True)
             if not good:
                 extra = ' --full' if args.full else ''
+                if args.gap != 1.0:
+                    extra += f' --gap {args.gap:g}'
                 for key in ('streams', 'clients', 'rate', 'deaths'):
                     if getattr(args, key) is not None:
                         extra += f' --{key} {getattr(args, key):g}'

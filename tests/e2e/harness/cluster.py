@@ -153,8 +153,11 @@ class Cluster:
 
     # --- waiting
     def wait_origins(self, count, seconds=10):
-        wait_for(lambda: list(self.origin_states().values()).count('ALIVE') >= count, seconds,
-                 lambda: f'{count} origins alive: {self.origin_states()}', poll=0.1)
+        def alive():
+            replicas = self.replicas or [self]
+            return all(sum(o.get('state') == 'ORIGIN_STATE_ALIVE' for o in r.ctl('origin', 'list').get('origins', []))
+                       >= count for r in replicas)
+        wait_for(alive, seconds, lambda: f'{count} origins alive: {self.origin_states()}', poll=0.1)
 
     def wait_settled(self, seconds=12):
         wait_for(lambda: not self.ctl('cluster', 'status').get('settling', False), seconds,

@@ -137,7 +137,7 @@ class SentinelRedis:
                             f'sentinel down-after-milliseconds {self.MASTER} {self.DOWN_AFTER_MS}\n'
                             f'sentinel failover-timeout {self.MASTER} 4000\n'
                             f'sentinel parallel-syncs {self.MASTER} 2\n')
-            self.sentinels.append(Process(f'sentinel{number}', ['redis-sentinel', conf], self.dir))
+            self.sentinels.append(Process(f'sentinel{number}', ['redis-server', conf, '--sentinel'], self.dir))
         wait_for(self.steady, 15, lambda: f'replicas and sentinels know each other: {self.state()}', poll=0.1)
         return self
 

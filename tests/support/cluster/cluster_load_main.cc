@@ -220,6 +220,7 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", length, "Clients stop then; 0 = at SIGTERM");
   app.add_option("--rate", options.rate, "Actions per second; 0 = as answers come");
   app.add_option("--deaths", options.deaths, "Origins that die, per minute");
+  app.add_option("--capacity", options.capacity, "Streams that an origin takes");
   app.add_flag("--hold-only", options.hold_only, "After the first asks only hold");
   CLI11_PARSE(app, argc, argv);
 

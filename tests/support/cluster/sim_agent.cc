@@ -25,11 +25,7 @@ SimAgent::SimAgent(World& world, std::string id, std::string instance,
       capacity_(capacity),
       attachment_(world, id_, world.random.below(world.replicas.size()),
                   {[this](std::uint64_t attach) { return hello(attach); },
-                   [this](const Down& down) { message(down); },
-                   [this] {
-                     report_due_ = world_.clock.now();
-                     snapshot_due_ = report_due_;
-                   },
+                   [this](const Down& down) { message(down); }, [this] { on_attached(); },
                    [this] { sequence_ = 0; }}) {}
 
 void SimAgent::fill(const SimOrigin& origin, pb::OriginSeen& seen) const {
@@ -60,6 +56,18 @@ SimAgent::Up SimAgent::hello(std::uint64_t attach) const {
   hello.set_attach(attach);
   for (const SimOrigin* origin : origins_) fill(*origin, *hello.add_origins());
   return up;
+}
+
+void SimAgent::on_attached() {
+  report_due_ = world_.clock.now();
+  snapshot_due_ = report_due_;
+  // Started since the hello was made.
+  for (const SimOrigin* origin : origins_) {
+    if (!origin->running() || !origin->incarnation.empty()) continue;
+    Up up;
+    fill(*origin, *up.mutable_origin_seen());
+    attachment_.send(std::move(up));
+  }
 }
 
 void SimAgent::message(const Down& message) {

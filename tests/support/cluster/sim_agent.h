@@ -33,6 +33,7 @@ class SimAgent {
   using Down = pb::OriginServiceAttachResponse;
 
   Up hello(std::uint64_t attach) const;
+  void on_attached();
   void message(const Down& message);
   void accepted(const pb::OriginAccepted& accepted);
   void told(const pb::StreamEpoch& told);

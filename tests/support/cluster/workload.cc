@@ -19,13 +19,16 @@ Workload::Workload(World& world, const Options& options)
     std::vector<SimOrigin*> mine;
     for (std::size_t number = at; number < options.origins; number += options.agents)
       mine.push_back(origins_.all()[number].get());
-    const auto capacity = static_cast<std::uint32_t>(2 * options.streams / options.origins + 100);
+    const auto capacity = static_cast<std::uint32_t>(
+        options.capacity != 0 ? options.capacity : 2 * options.streams / options.origins + 100);
     agents_.push_back(std::make_unique<SimAgent>(world, fmt::format("{}-a{}", options.name, at + 1),
                                                  instance, std::move(mine), capacity));
   }
   for (std::size_t at = 0; at < options.forwarders; ++at) {
+    // Session ids are made of it, and are unique in the cluster.
+    const std::string run = world.random.token(8);
     forwarders_.push_back(std::make_unique<SimForwarder>(
-        world, origins_, fmt::format("{}-f{}", options.name, at + 1), instance, at,
+        world, origins_, fmt::format("{}-f{}", options.name, at + 1), run, at,
         [this](SimForwarder& forwarder, SimForwarder::SessionNumber session, const std::string&,
                std::string_view) { ended(forwarder, session); }));
   }

@@ -35,9 +35,10 @@ struct Options {
   std::size_t clients = 16;
   std::size_t racers = 2;  ///< clients that ask for a new stream at the same instant
   std::uint64_t seed = 1;
-  double rate = 0;         ///< actions per second; 0 = as fast as answers come
-  double deaths = 0;       ///< of origins, per minute
-  bool hold_only = false;  ///< after the first asks nobody does anything more
+  double rate = 0;           ///< actions per second; 0 = as fast as answers come
+  double deaths = 0;         ///< of origins, per minute
+  std::size_t capacity = 0;  ///< streams that an origin takes; 0 = twice its share
+  bool hold_only = false;    ///< after the first asks nobody does anything more
 };
 
 class Workload {
