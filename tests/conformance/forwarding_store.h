@@ -15,7 +15,9 @@ namespace weir::store {
 
 class ForwardingStore : public StateStore {
  public:
-  ForwardingStore(StateStore& inner, Executor& executor) : inner_(inner), executor_(executor) {}
+  ForwardingStore(StateStore& inner, Executor& executor) : inner_(inner), executor_(&executor) {}
+  /// For those that put nothing off.
+  explicit ForwardingStore(StateStore& inner) : inner_(inner) {}
 
   void read_generation(Caller caller, Done<GenerationState> done) override {
     inner_.read_generation(caller, std::move(done));
@@ -104,11 +106,11 @@ class ForwardingStore : public StateStore {
 
  protected:
   StateStore& inner() { return inner_; }
-  Executor& executor() { return executor_; }
+  Executor& executor() { return *executor_; }
 
  private:
   StateStore& inner_;
-  Executor& executor_;
+  Executor* executor_ = nullptr;
 };
 
 }  // namespace weir::store

@@ -1,4 +1,5 @@
 """A short run of the seeded faults (tests/chaos); soaks are `tests/chaos/run.py --minutes N`."""
+import shutil
 import sys
 import unittest
 from pathlib import Path
@@ -19,5 +20,12 @@ class Chaos(unittest.TestCase):
             lines + verdict.problems + verdict.violations[:20]
             + [f'again: tests/chaos/run.py --scenario {scenario} --seed {seed} --seconds {seconds}']))
 
-    def test_the_control_plane_falls_and_nothing_splits(self):
-        self.seed('memory', 1, 8)
+    def test_replicas_and_redis_fall_and_nothing_splits(self):
+        self.seed('redis', 1, 8)
+
+    def test_an_acquire_in_two_steps_is_noticed(self):
+        verdict = run.run_once('calm', 1, 2, LOAD, binary='weir-controlplane-nonatomic', say=lambda text: None,
+                               keep=False)
+        print(f'    {run.describe(verdict)}', end='')
+        self.assertGreater(verdict.figures['violations']['displaced'], 10)
+        shutil.rmtree(verdict.dir)
