@@ -52,7 +52,7 @@ struct Connection::State : std::enable_shared_from_this<Connection::State> {
   void ready();
   void read();
   void received(std::size_t count);
-  void write(std::string_view bytes);
+  void write(std::string_view bytes, std::size_t answers);
   void flush();
   void look(Duration after);
   void judge();
@@ -76,7 +76,8 @@ struct Connection::State : std::enable_shared_from_this<Connection::State> {
   bool established = false;
   bool answered = false;
   MonotonicTime last_received{};
-  /// When the first bytes were written after which nothing has been received.
+  std::size_t owed = 0;  ///< answers
+  /// Since when the peer has let an answer wait without sending anything.
   std::optional<MonotonicTime> owed_since;
   bool ping_due = true;  ///< on_idle() was not called since the last bytes
   RespReader reader;
@@ -160,15 +161,19 @@ void Connection::State::received(std::size_t count) {
   answered = true;
   reader.feed({input.data(), count});
   while (auto reply = reader.next()) {
+    // A message of a subscription is owed by nobody.
+    if (owed > 0) --owed;
     handler->on_reply(std::move(*reply));
     if (handler == nullptr) return;
   }
+  if (owed > 0 && !owed_since) owed_since = last_received;
   if (!reader.failure().empty()) return fail(reader.failure());
   read();
 }
 
-void Connection::State::write(std::string_view bytes) {
+void Connection::State::write(std::string_view bytes, std::size_t answers) {
   gathered += bytes;
+  owed += answers;
   if (!owed_since) owed_since = clock.now();
   if (flush_posted || !writing.empty()) return;
   flush_posted = true;
@@ -284,8 +289,8 @@ void Connection::established() {
   state_->look(std::min(state_->times.ping_interval, state_->times.silence_max));
 }
 
-void Connection::write(std::string_view bytes) {
-  state_->write(bytes);
+void Connection::write(std::string_view bytes, std::size_t answers) {
+  state_->write(bytes, answers);
 }
 
 void Connection::close() {

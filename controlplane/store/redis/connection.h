@@ -9,6 +9,7 @@
 // a call. Lifetime: close() and the destructor end all calls of the handler. The io_context, clock
 // and TLS context outlive it.
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -58,8 +59,8 @@ class Connection {
   void open(const HostPort& address);
   /// The owner has logged in: the connect deadline no longer counts, silence does.
   void established();
-  /// Only between on_open() and the end.
-  void write(std::string_view bytes);
+  /// Only between on_open() and the end. `answers`: how many the peer owes for it.
+  void write(std::string_view bytes, std::size_t answers = 1);
   void close();
 
  private:

@@ -130,6 +130,35 @@ TEST_F(ClientTest, LeavesAConnectionThatIsSilentAndConnectsAgain) {
   EXPECT_NE(lost_[0].find("silent for"), std::string::npos);
 }
 
+TEST_F(ClientTest, LeavesAConnectionThatAnswersOneCommandAndNeverTheNext) {
+  options_.command_deadline = 30ms;
+  options_.silence_max = 80ms;
+  // No sign of life is asked for: the answer that is owed is enough.
+  options_.ping_interval = 60s;
+  answer("GET", "");
+  start(server_);
+  ASSERT_TRUE(until_connected());
+  command({"GET", "first"});
+  command({"GET", "second"});
+  ASSERT_TRUE(until([&] { return server_.count("GET") == 2; }));
+  server_.send(bulk("first"));
+  ASSERT_TRUE(until([&] { return lost_.size() == 1; }));
+  EXPECT_NE(lost_[0].find("silent for"), std::string::npos);
+}
+
+TEST_F(ClientTest, StaysWithAConnectionThatOwesNothing) {
+  options_.silence_max = 20ms;
+  options_.ping_interval = 60s;
+  start(server_);
+  ASSERT_TRUE(until_connected());
+  command({"GET", "k"});
+  ASSERT_TRUE(until_answered(1));
+  io_.restart();
+  io_.run_for(100ms);
+  EXPECT_TRUE(lost_.empty());
+  EXPECT_EQ(server_.connections(), 1U);
+}
+
 TEST_F(ClientTest, AsksAnIdleConnectionForASignOfLife) {
   options_.ping_interval = 20ms;
   options_.silence_max = 80ms;
