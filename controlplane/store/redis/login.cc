@@ -47,7 +47,7 @@ Login::Login(const Credentials& credentials, std::uint32_t database)
     : credentials_(credentials), database_(database) {
   if (!credentials.password.empty()) asked_.push_back(Asked::kAuth);
   if (database != 0) asked_.push_back(Asked::kSelect);
-  asked_.insert(asked_.end(), {Asked::kInfo, Asked::kRole, Asked::kScript});
+  asked_.insert(asked_.end(), {Asked::kInfo, Asked::kMemory, Asked::kRole, Asked::kScript});
 }
 
 std::vector<std::vector<std::string>> Login::commands() const {
@@ -62,6 +62,10 @@ std::vector<std::vector<std::string>> Login::commands() const {
         break;
       case Asked::kInfo:
         out.push_back({"INFO", "server"});
+        break;
+      case Asked::kMemory:
+        // By itself: only 7.0 takes two sections at once, and an older one is to be named so.
+        out.push_back({"INFO", "memory"});
         break;
       case Asked::kRole:
         out.push_back({"ROLE"});
@@ -94,6 +98,8 @@ bool Login::judge(Asked asked, const Reply& reply) {
                                database_, explain(reply.text)));
     case Asked::kInfo:
       return reply.is_error() ? refused("INFO") : judge_info(reply);
+    case Asked::kMemory:
+      return reply.is_error() ? refused("INFO") : judge_memory(reply);
     case Asked::kRole:
       return reply.is_error() ? refused("ROLE") : judge_role(reply);
     case Asked::kScript:
@@ -117,6 +123,21 @@ bool Login::judge_info(const Reply& reply) {
   if (info_field(reply.text, "redis_mode") == "sentinel")
     return wrong("this is a sentinel, not a Redis: write redis+sentinel://…/primary");
   return true;
+}
+
+bool Login::judge_memory(const Reply& reply) {
+  // Under allkeys-* a full Redis throws away placements and the epochs given, and says so to
+  // nobody: the next publisher of a stream would be given a second origin. volatile-* takes only
+  // keys with an expiry, and ours are the broadcasts and the mailboxes of commands: notices that
+  // may be lost at any time, and questions that whoever asked gives up at its deadline. Once these
+  // are gone a full Redis refuses writes, as under noeviction.
+  const std::string policy = printable(info_field(reply.text, "maxmemory_policy"));
+  if (!policy.starts_with("allkeys-")) return true;
+  return wrong(
+      fmt::format("maxmemory-policy is {}: when its memory is full, this Redis would silently drop "
+                  "who owns a stream; set maxmemory-policy noeviction (in redis.conf, or with "
+                  "CONFIG SET)",
+                  policy));
 }
 
 bool Login::judge_role(const Reply& reply) {

@@ -1,6 +1,7 @@
 #pragma once
 // The first words on a connection to a Redis, and the judgement of its answers: authenticated, the
-// database selected, a primary, of a version that is known to work, and scripts run.
+// database selected, a primary, of a version that is known to work, which evicts nothing that
+// matters, and scripts run.
 //
 // Threading: pure. Lifetime: one per connection.
 
@@ -37,10 +38,11 @@ class Login {
   const std::string& failure() const { return failure_; }
 
  private:
-  enum class Asked : std::uint8_t { kAuth, kSelect, kInfo, kRole, kScript };
+  enum class Asked : std::uint8_t { kAuth, kSelect, kInfo, kMemory, kRole, kScript };
 
   bool judge(Asked asked, const Reply& reply);
   bool judge_info(const Reply& reply);
+  bool judge_memory(const Reply& reply);
   bool judge_role(const Reply& reply);
   bool wrong(std::string failure);
 

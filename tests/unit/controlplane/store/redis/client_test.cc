@@ -42,7 +42,8 @@ TEST_F(ClientTest, LogsInBeforeAnythingElseIsWritten) {
   ASSERT_TRUE(until_answered(1));
   std::vector<std::string> names;
   for (const Words& words : server_.commands()) names.push_back(words.front());
-  EXPECT_EQ(names, (std::vector<std::string>{"AUTH", "SELECT", "INFO", "ROLE", "EVAL", "GET"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"AUTH", "SELECT", "INFO", "INFO", "ROLE", "EVAL", "GET"}));
   EXPECT_EQ(server_.commands()[0], (Words{"AUTH", "weir", "p"}));
   EXPECT_EQ(server_.commands()[1], (Words{"SELECT", "3"}));
   EXPECT_EQ(answers_, (std::vector<std::string>{"'OK'"}));

@@ -48,16 +48,20 @@ Reply info(const std::string& mode = "standalone", const std::string& version = 
               "\r\nrun_id:abc123\r\n");
 }
 
+Reply memory(const std::string& policy = "noeviction") {
+  return text("# Memory\r\nmaxmemory:0\r\nmaxmemory_policy:" + policy + "\r\n");
+}
+
 Credentials credentials(std::string user, std::string password) {
   return {std::move(user), Secret(std::move(password))};
 }
 
 TEST(Login, AsksOnlyForWhatTheUrlSays) {
   const Login plain({}, 0);
-  EXPECT_EQ(plain.commands().size(), 3U);
+  EXPECT_EQ(plain.commands().size(), 4U);
   EXPECT_EQ(plain.commands()[0], (std::vector<std::string>{"INFO", "server"}));
   const Login all(credentials("weir", "p"), 4);
-  ASSERT_EQ(all.commands().size(), 5U);
+  ASSERT_EQ(all.commands().size(), 6U);
   EXPECT_EQ(all.commands()[0], (std::vector<std::string>{"AUTH", "weir", "p"}));
   EXPECT_EQ(all.commands()[1], (std::vector<std::string>{"SELECT", "4"}));
   const Login default_user(credentials("", "p"), 0);
@@ -69,6 +73,7 @@ TEST(Login, IsDoneWithAPrimaryThatRunsScripts) {
   EXPECT_EQ(login.feed(text("OK")), Login::Step::kMore);
   EXPECT_EQ(login.feed(text("OK")), Login::Step::kMore);
   EXPECT_EQ(login.feed(info()), Login::Step::kMore);
+  EXPECT_EQ(login.feed(memory()), Login::Step::kMore);
   EXPECT_EQ(login.feed(array_of(text("master"), integer(0), array_of())), Login::Step::kMore);
   EXPECT_EQ(login.feed(integer(1)), Login::Step::kDone);
   EXPECT_EQ(login.run_id(), "abc123");
@@ -89,25 +94,41 @@ TEST(Login, SaysWhatIsWrongAndWhatToDo) {
   EXPECT_EQ(failure_of(error("NOAUTH Authentication required.")),
             "INFO: NOAUTH Authentication required.: Redis wants a password: give it as "
             "redis://user:password@… or with redis.password_file");
-  EXPECT_EQ(failure_of(info(), array_of(text("slave"), text("10.0.0.7"), integer(6379),
-                                        text("connected"), integer(1))),
+  EXPECT_EQ(failure_of(info(), memory(),
+                       array_of(text("slave"), text("10.0.0.7"), integer(6379), text("connected"),
+                                integer(1))),
             "this is a replica of 10.0.0.7:6379, and replicas take no writes: give the primary's "
             "address, or use redis+sentinel://");
-  EXPECT_EQ(failure_of(info(), array_of(text("sentinel"))), "ROLE is 'sentinel', not a primary");
-  EXPECT_EQ(failure_of(info(), text("?")), "ROLE is '', not a primary");
+  EXPECT_EQ(failure_of(info(), memory(), array_of(text("sentinel"))),
+            "ROLE is 'sentinel', not a primary");
+  EXPECT_EQ(failure_of(info(), memory(), text("?")), "ROLE is '', not a primary");
   EXPECT_EQ(failure_of(info("cluster")), advice_on(Refusal::kCluster));
   EXPECT_NE(failure_of(info("sentinel")).find("this is a sentinel"), std::string::npos);
   EXPECT_EQ(failure_of(info("standalone", "6.2.7")),
             "this is Redis 6.2.7; version 7.0 or later is needed");
   EXPECT_EQ(failure_of(info("standalone", "x")), "this is Redis x; version 7.0 or later is needed");
   EXPECT_EQ(failure_of(text("hello")), "INFO names no run_id: is this a Redis?");
-  EXPECT_NE(failure_of(info(), primary(),
+  EXPECT_NE(failure_of(info(), memory(), primary(),
                        error("NOPERM this user has no permissions to run the 'eval' command"))
                 .find("EVAL, a script: NOPERM"),
             std::string::npos);
-  EXPECT_NE(failure_of(info(), primary(), error("LOADING Redis is loading the dataset in memory"))
+  EXPECT_NE(failure_of(info(), memory(), primary(),
+                       error("LOADING Redis is loading the dataset in memory"))
                 .find("wait"),
             std::string::npos);
+}
+
+TEST(Login, RefusesARedisThatWouldEvictOwnershipAndNamesTheSetting) {
+  for (const char* const policy : {"allkeys-lru", "allkeys-lfu", "allkeys-random"}) {
+    const std::string said = failure_of(info(), memory(policy));
+    EXPECT_NE(said.find(std::string("maxmemory-policy is ") + policy), std::string::npos) << said;
+    EXPECT_NE(said.find("set maxmemory-policy noeviction"), std::string::npos) << said;
+  }
+  // What these take is harmless to lose; a Redis that names no policy has none.
+  for (const char* const policy : {"noeviction", "volatile-lru", "volatile-ttl", "volatile-random"})
+    EXPECT_EQ(failure_of(info(), memory(policy)), "did not fail");
+  EXPECT_EQ(failure_of(info(), text("# Memory\r\n")), "did not fail");
+  EXPECT_NE(failure_of(info(), error("NOPERM no")).find("INFO: NOPERM"), std::string::npos);
 }
 
 TEST(Login, NamesTheDatabaseThatThereIsNot) {
