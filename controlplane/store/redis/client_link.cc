@@ -9,6 +9,13 @@
 #include "controlplane/store/redis/tls.h"
 
 namespace weir::store::redis {
+namespace {
+
+bool is_at(const NamedPrimary& named, const HostPort& address) {
+  return named.address.host == address.host && named.address.port == address.port;
+}
+
+}  // namespace
 
 Client::State::State(boost::asio::io_context& io_in, const Clock& clock_in, Random& random_in,
                      Options options_in, log::Logger log_in, metrics::Registry& registry)
@@ -54,13 +61,29 @@ void Client::State::attempt() {
     return try_next();
   }
   phase = Phase::kFinding;
-  finder->find([weak = weak_from_this()](Found found) {
-    const auto self = weak.lock();
-    if (!self || self->phase != Phase::kFinding) return;
-    self->candidates = std::move(found.candidates);
-    self->attempt_trouble = std::move(found.trouble);
-    self->try_next();
+  finder->find([weak = weak_from_this()](Found what) {
+    if (const auto self = weak.lock(); self && self->phase == Phase::kFinding)
+      self->found(std::move(what));
   });
+}
+
+void Client::State::found(Found what) {
+  candidates = std::move(what.candidates);
+  attempt_trouble = std::move(what.trouble);
+  if (candidates.empty()) return try_next();
+  const NamedPrimary first = candidates.front();
+  if (first.epoch < newest_epoch) {
+    // Those who know better may be away. Only a majority says that there is nothing to know: their
+    // epochs begin again when sentinels are set up anew.
+    candidates.resize(what.majority ? 1 : 0);
+    if (candidates.empty())
+      attempt_trouble = fmt::format(
+          "too few sentinels answer: {} is primary of configuration epoch {}, but {} "
+          "has begun",
+          format_host_port(first.address.host, first.address.port), first.epoch, newest_epoch);
+  }
+  newest_epoch = std::max(newest_epoch, first.epoch);
+  try_next();
 }
 
 void Client::State::try_next() {
@@ -95,7 +118,7 @@ void Client::State::on_open() {
     const std::vector<std::string_view> views(words.begin(), words.end());
     append_command(views, bytes);
   }
-  connection->write(bytes);
+  connection->write(bytes, login->commands().size());
 }
 
 void Client::State::on_reply(Reply reply) {
@@ -116,6 +139,7 @@ void Client::State::logged_in() {
   connection->established();
   phase = Phase::kOpen;
   run_id = login->run_id();
+  opened = current;
   opened_at = clock.now();
   texts_written.clear();
   trouble.connected();
@@ -178,10 +202,16 @@ void Client::State::pause() {
 
 void Client::State::sentinel_says(const NamedPrimary& primary, bool switched) {
   const auto self = shared_from_this();
-  const bool same =
-      primary.address.host == current.address.host && primary.address.port == current.address.port;
-  if (switched && (phase == Phase::kPausing || (phase == Phase::kConnecting && !same))) {
-    // Its news ends the wait; the backoff still bounds how often that can be.
+  const bool same = is_at(current, primary.address);
+  newest_epoch = std::max(newest_epoch, primary.epoch);
+  // The news of a switch names no epoch, but each begins one.
+  if (switched && opened && !is_at(*opened, primary.address))
+    newest_epoch = std::max(newest_epoch, opened->epoch + 1);
+  if (switched && (phase == Phase::kPausing || phase == Phase::kFinding ||
+                   (phase == Phase::kConnecting && !same))) {
+    // Its news ends the wait, and answers to a question from before are worth nothing; the backoff
+    // still bounds how often that can be.
+    finder->cancel();
     connection.reset();
     backoff.reset();
     return pause();
@@ -189,6 +219,7 @@ void Client::State::sentinel_says(const NamedPrimary& primary, bool switched) {
   if (phase != Phase::kOpen && phase != Phase::kLeaving) return;
   if (same) {
     current.epoch = std::max(current.epoch, primary.epoch);
+    opened = current;
     return;
   }
   // A sentinel that was away may be behind: only a later epoch than that of this primary counts.

@@ -44,6 +44,7 @@ struct Client::State final : ConnectionHandler, std::enable_shared_from_this<Cli
   // --- client_link.cc
   Result<void> start(ClientEvents events_in);
   void attempt();
+  void found(Found what);
   void try_next();
   void candidate_failed(const std::string& why);
   void logged_in();
@@ -89,6 +90,9 @@ struct Client::State final : ConnectionHandler, std::enable_shared_from_this<Cli
   std::vector<NamedPrimary> candidates;  ///< still to try in this attempt
   std::string attempt_trouble;           ///< why those before failed
   NamedPrimary current;                  ///< being tried, or open
+  std::optional<NamedPrimary> opened;    ///< the last one, with the newest epoch heard for it
+  /// The newest configuration epoch that was heard of: primaries of older ones were deposed.
+  std::uint64_t newest_epoch = 0;
   std::unique_ptr<Connection> connection;
   std::optional<Login> login;  ///< until it is done
   std::string run_id;

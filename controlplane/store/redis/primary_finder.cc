@@ -36,7 +36,7 @@ class Question final : public ConnectionHandler {
       const std::vector<std::string_view> views(words.begin(), words.end());
       append_command(views, bytes);
     }
-    connection_.write(bytes);
+    connection_.write(bytes, greeting_.commands().size());
   }
   void on_reply(Reply reply) override {
     const auto step = greeting_.feed(reply);
@@ -56,7 +56,7 @@ class Question final : public ConnectionHandler {
 
 }  // namespace
 
-std::vector<NamedPrimary> best_first(const std::vector<NamedPrimary>& said) {
+Found judge_words(const std::vector<NamedPrimary>& said, std::size_t sentinels) {
   struct Tally {
     NamedPrimary named;
     std::size_t votes = 0;
@@ -79,8 +79,11 @@ std::vector<NamedPrimary> best_first(const std::vector<NamedPrimary>& said) {
     if (a.named.epoch != b.named.epoch) return a.named.epoch > b.named.epoch;
     return a.votes != b.votes ? a.votes > b.votes : a.place < b.place;
   });
-  std::vector<NamedPrimary> out;
-  for (const Tally& tally : tallies) out.push_back(tally.named);
+  Found out;
+  for (const Tally& tally : tallies) {
+    if (tally.named.epoch == tallies.front().named.epoch) out.candidates.push_back(tally.named);
+  }
+  out.majority = !tallies.empty() && tallies.front().votes > sentinels / 2;
   return out;
 }
 
@@ -95,6 +98,7 @@ struct PrimaryFinder::Round : std::enable_shared_from_this<PrimaryFinder::Round>
   boost::asio::steady_timer grace;
   Callback<void(Found)> done;
   std::vector<std::unique_ptr<Question>> questions;
+  std::size_t sentinels = 0;
   std::size_t open = 0;
   std::vector<NamedPrimary> said;
   std::string trouble;
@@ -122,7 +126,9 @@ void PrimaryFinder::Round::finish() {
   grace.cancel();
   if (!done) return;
   auto told = std::exchange(done, {});
-  told(Found{best_first(said), said.empty() ? trouble : std::string()});
+  Found found = judge_words(said, sentinels);
+  if (said.empty()) found.trouble = trouble;
+  told(std::move(found));
 }
 
 PrimaryFinder::PrimaryFinder(boost::asio::io_context& io, const Clock& clock,
@@ -136,7 +142,7 @@ PrimaryFinder::~PrimaryFinder() {
 void PrimaryFinder::find(Callback<void(Found)> done) {
   cancel();
   round_ = std::make_shared<Round>(io_, std::move(done));
-  round_->open = options_.addresses.size();
+  round_->sentinels = round_->open = options_.addresses.size();
   for (const HostPort& sentinel : options_.addresses) {
     round_->questions.push_back(std::make_unique<Question>(
         io_, clock_, options_, tls_,

@@ -1,14 +1,16 @@
 #pragma once
 // PrimaryFinder: asks every sentinel at once who the primary is.
 //
-// Purpose: the answers come back newest first (highest configuration epoch, then most votes), so
-// that a sentinel that is behind, cut off or wrong costs an attempt and not the truth: whoever
-// connects asks the Redis for its role.
+// Purpose: only the newest configuration epoch of the answers counts. A primary of an older one was
+// deposed, even if it still calls itself one and most sentinels have yet to hear of it. Among
+// equals most votes come first: a sentinel that is wrong costs an attempt, for whoever connects
+// asks the Redis for its role.
 //
 // Threading: the io_context's thread; completions from the event loop only. Lifetime: cancel() and
 // the destructor drop the question, whose completion is then never called. What it is given
 // outlives it.
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,12 +30,13 @@ class context;
 namespace weir::store::redis {
 
 struct Found {
-  std::vector<NamedPrimary> candidates;  ///< best first, each address once
+  std::vector<NamedPrimary> candidates;  ///< of one epoch, best first, each address once
+  bool majority = false;                 ///< of all sentinels that are asked names the first
   std::string trouble;                   ///< when there are none: what the sentinels said
 };
 
-/// What several sentinels said, in the order of attempts.
-std::vector<NamedPrimary> best_first(const std::vector<NamedPrimary>& said);
+/// What `sentinels` said, of whom not all need have answered.
+Found judge_words(const std::vector<NamedPrimary>& said, std::size_t sentinels);
 
 class PrimaryFinder {
  public:

@@ -1,6 +1,8 @@
 // Sentinels that are behind, lie, or say nothing: whoever is wrong costs an attempt, not the truth.
 #include "controlplane/store/redis/primary_finder.h"
 
+#include <algorithm>
+
 #include "tests/support/redis/client_harness.h"
 
 namespace weir::store::redis {
@@ -12,19 +14,22 @@ using testing::bulk;
 using testing::ScriptedRedis;
 using Words = ScriptedRedis::Words;
 
-std::string order_of(const std::vector<NamedPrimary>& said) {
+/// The candidates, and who of them a majority of three sentinels names.
+std::string judged(const std::vector<NamedPrimary>& said) {
+  const Found found = judge_words(said, 3);
   std::string out;
-  for (const NamedPrimary& named : best_first(said))
+  for (const NamedPrimary& named : found.candidates)
     out += (out.empty() ? "" : " ") + named.address.host;
-  return out;
+  return found.majority ? out + ", majority" : out;
 }
 
-TEST(BestFirst, PutsTheNewestEpochBeforeTheMostVotesBeforeTheFirstAnswer) {
-  EXPECT_EQ(order_of({{{"old", 1}, 3}, {{"old", 1}, 3}, {{"new", 1}, 4}}), "new old");
-  EXPECT_EQ(order_of({{{"one", 1}, 3}, {{"two", 1}, 3}, {{"two", 1}, 3}}), "two one");
-  EXPECT_EQ(order_of({{{"first", 1}, 3}, {{"second", 1}, 3}}), "first second");
-  EXPECT_EQ(order_of({{{"same", 1}, 3}, {{"same", 1}, 7}, {{"other", 1}, 5}}), "same other");
-  EXPECT_EQ(order_of({}), "");
+TEST(JudgeWords, TakesOnlyTheNewestEpochAndPutsMostVotesBeforeTheFirstAnswer) {
+  EXPECT_EQ(judged({{{"old", 1}, 3}, {{"old", 1}, 3}, {{"new", 1}, 4}}), "new");
+  EXPECT_EQ(judged({{{"one", 1}, 3}, {{"two", 1}, 3}, {{"two", 1}, 3}}), "two one, majority");
+  EXPECT_EQ(judged({{{"first", 1}, 3}, {{"second", 1}, 3}}), "first second");
+  EXPECT_EQ(judged({{{"same", 1}, 3}, {{"same", 1}, 7}, {{"other", 1}, 5}}), "same, majority");
+  EXPECT_EQ(judged({{{"alone", 1}, 3}}), "alone");
+  EXPECT_EQ(judged({}), "");
 }
 
 class SentinelClient : public ClientHarness {
@@ -49,6 +54,12 @@ class SentinelClient : public ClientHarness {
     for (const ScriptedRedis& sentinel : sentinels_)
       addresses.push_back({"127.0.0.1", sentinel.port()});
     start(addresses);
+  }
+  bool until_subscribed() {
+    return until([&] {
+      return std::ranges::all_of(
+          sentinels_, [](const ScriptedRedis& each) { return each.count("SUBSCRIBE") > 0; });
+    });
   }
   void switch_to(std::uint16_t port) {
     for (ScriptedRedis& sentinel : sentinels_)
@@ -82,14 +93,29 @@ TEST_F(SentinelClient, ConnectsToThePrimaryThatIsNamed) {
   }));
 }
 
-TEST_F(SentinelClient, SurvivesASentinelThatNamesAReplicaUnderTheHighestEpoch) {
+TEST_F(SentinelClient, SurvivesASentinelThatNamesAReplicaUnderTheSameEpoch) {
   make_replica(other_);
   name_[0] = other_.port();
-  epoch_ = {9, 3, 3};
+  silent_[1] = true;
+  epoch_ = {3, 3, 3};
   start_with_sentinels();
   ASSERT_TRUE(until_connected());
-  EXPECT_EQ(other_.connections(), 1U);
   EXPECT_EQ(primary_.count("ROLE"), 1U);
+}
+
+TEST_F(SentinelClient, NeverOpensADeposedPrimaryWhileTheNewOneIsNotReady) {
+  make_replica(other_);
+  other_.set_run_id("run-2");
+  name_[0] = other_.port();
+  epoch_ = {4, 3, 3};
+  start_with_sentinels();
+  ASSERT_TRUE(until([&] { return other_.count("ROLE") >= 3; }));
+  EXPECT_EQ(primary_.connections(), 0U);
+  EXPECT_NE(client_->trouble().find("this is a replica"), std::string::npos) << client_->trouble();
+  other_.decide({});
+  ASSERT_TRUE(until_connected());
+  EXPECT_EQ(connected_, (std::vector<std::string>{"run-2"}));
+  EXPECT_EQ(primary_.connections(), 0U);
 }
 
 TEST_F(SentinelClient, SurvivesSentinelsThatNameNobodyAndThatSayNothing) {
@@ -97,10 +123,70 @@ TEST_F(SentinelClient, SurvivesSentinelsThatNameNobodyAndThatSayNothing) {
   ScriptedRedis gone(io_);
   gone.stop_listening();
   name_[0] = gone.port();
-  epoch_ = {9, 3, 3};
+  epoch_ = {3, 3, 3};
   start_with_sentinels();
   ASSERT_TRUE(until_connected());
   EXPECT_EQ(primary_.count("ROLE"), 1U);
+}
+
+TEST_F(SentinelClient, NeedsAMajorityToGoBackBehindTheEpochThatItHadOpened) {
+  epoch_.fill(5);
+  start_with_sentinels();
+  ASSERT_TRUE(until_connected());
+  ASSERT_TRUE(until_subscribed());
+  silent_ = {true, true, false};
+  name_.fill(other_.port());
+  epoch_.fill(4);
+  primary_.stop_listening();
+  primary_.drop();
+  ASSERT_TRUE(until([&] {
+    return client_->trouble().find("too few sentinels answer") != std::string::npos;
+  })) << client_->trouble();
+  EXPECT_EQ(other_.connections(), 0U);
+  // Sentinels that were set up anew count from the beginning.
+  silent_[1] = false;
+  ASSERT_TRUE(until_connected(2)) << client_->trouble();
+  EXPECT_EQ(other_.count("ROLE"), 1U);
+}
+
+TEST_F(SentinelClient, NeverGoesBackToAPrimaryThatWasSwitchedAwayFrom) {
+  epoch_.fill(3);
+  start_with_sentinels();
+  ASSERT_TRUE(until_connected());
+  ASSERT_TRUE(until_subscribed());
+  // The one that told it falls silent; the one that answers is behind.
+  silent_ = {true, true, false};
+  switch_to(other_.port());
+  ASSERT_TRUE(until([&] {
+    return client_->trouble().find("too few sentinels answer") != std::string::npos;
+  })) << client_->trouble();
+  EXPECT_EQ(primary_.connections(), 1U);
+  silent_ = {};
+  name_[0] = other_.port();
+  epoch_[0] = 4;
+  other_.set_run_id("run-2");
+  ASSERT_TRUE(until_connected(2)) << client_->trouble();
+  EXPECT_EQ(connected_.back(), "run-2");
+}
+
+TEST_F(SentinelClient, AsksAgainWhenASwitchIsToldWhileItAsks) {
+  other_.set_run_id("run-2");
+  // A question may wait for longer than this test does.
+  options_.connect_deadline = 60s;
+  start_with_sentinels();
+  ASSERT_TRUE(until_connected());
+  ASSERT_TRUE(until_subscribed());
+  // Nobody answers the question that the lost primary leads to.
+  silent_ = {true, true, true};
+  const std::size_t before = sentinels_[0].count("SENTINEL");
+  primary_.drop();
+  ASSERT_TRUE(until([&] { return sentinels_[0].count("SENTINEL") > before; }));
+  silent_ = {};
+  name_.fill(other_.port());
+  epoch_.fill(1);
+  switch_to(other_.port());
+  ASSERT_TRUE(until_connected(2));
+  EXPECT_EQ(connected_.back(), "run-2");
 }
 
 TEST_F(SentinelClient, SaysWhatEachSentinelSaidWhenNoneHelps) {
