@@ -108,6 +108,13 @@ Answer<StreamInfo> Listing::stream(const StreamKey& key) const {
       info.placement.stream = key;
       return info;
     }
+    // "There is none" would be a guess; another replica may know.
+    if (generation_.stale())
+      return CoreError{Reason::kStoreUnavailable,
+                       fmt::format("{} is not known, and the store cannot be read", key.str()),
+                       "streams/" + key.str(),
+                       {},
+                       kRetryBusy};
     return CoreError{Reason::kPlacementNotFound,
                      fmt::format("{} is not placed", key.str()),
                      "streams/" + key.str(),

@@ -267,6 +267,23 @@ TEST(Replicas, AnotherOneProbesWhenTheProberDies) {
   EXPECT_EQ(probing, 1);
 }
 
+TEST(Replicas, OnesThatCannotReadTheStoreDoNotSayThatAStreamIsNotThere) {
+  ClusterHarness h(2);
+  h.advance(1s);
+  const auto why = [&h] {
+    const auto info = h.core("r1").listing().stream(key("live/none"));
+    const auto* const error = std::get_if<CoreError>(&info);
+    return error == nullptr ? std::optional<Reason>() : error->reason;
+  };
+  EXPECT_EQ(why(), Reason::kPlacementNotFound);
+  h["r1"].store.cut();
+  h.advance(5s);
+  EXPECT_EQ(why(), Reason::kStoreUnavailable);
+  h["r1"].store.join();
+  h.advance(1s);
+  EXPECT_EQ(why(), Reason::kPlacementNotFound);
+}
+
 TEST(Replicas, ThoseThatCannotReadTheStoreSaySoAndHoldNobodyForDead) {
   ClusterHarness h(2);
   const auto agent = h.agent("r2", "a1", {ClusterHarness::seen("o1", 1936)});
