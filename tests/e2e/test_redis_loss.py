@@ -39,6 +39,7 @@ class Loss(unittest.TestCase):
                 return {key: facts(s) for key, s in cluster.streams().items()
                         if s['placement'].get('state') == 'PLACEMENT_STATE_PUBLISHING'}
             wait_for(lambda: len(present()) == REAL + SIMULATED, 10, lambda: f'{len(present())} publish')
+            orders = self.give_orders(cluster)
             before = hurt(cluster, present)
             lost = time.monotonic()
 
@@ -49,6 +50,7 @@ class Loss(unittest.TestCase):
             self.assertLessEqual(took, 5.0)
             self.assertEqual([], publishers.events('closed') + viewers.events('closed'))
             cluster.replicas.wait_settled()
+            self.check_orders(cluster, orders)
 
             later = rtmp_tool.publish(cluster, 'later', cluster.url('later{n}'), count=10, seconds=60, kbps=50)
             later.wait_events('accepted', 10, 15)
@@ -77,6 +79,46 @@ class Loss(unittest.TestCase):
             if other:
                 return f'{replica.id}: {len(other)} of {len(before)} differ, as {list(other.items())[:3]}'
         return 'all are as before'
+
+    def give_orders(self, cluster):
+        """An operator's orders and credentials, some taken back just before; what every replica says of them."""
+        cluster.ctl('origin', 'cordon', 'o3', '--reason', 'stays')
+        cluster.ctl('origin', 'drain', 'o2', '--reason', 'stays')
+        cluster.ctl('policy', 'set', 'second_publisher=reject')
+        for number in range(3):
+            cluster.ctl('stream', 'pin', f'live/pinned{number}', 'o4')
+        cluster.ctl('token', 'create', 'viewer', '--note', 'stays')
+        revoked = cluster.ctl('token', 'create', 'viewer', '--note', 'revoked')
+        cluster.ctl('origin', 'cordon', 'o4', '--reason', 'lifted')
+        wait_for(lambda: self.agreed(cluster), 5, 'every replica has heard of them')
+        # The last word before the loss.
+        cluster.ctl('origin', 'uncordon', 'o4')
+        cluster.ctl('token', 'revoke', revoked['token']['name'].split('/')[1])
+        return wait_for(lambda: self.agreed(cluster), 5, 'every replica has heard of their end')
+
+    def agreed(self, cluster):
+        """What all replicas say of orders, tokens and policies; None while they differ."""
+        said = []
+        for replica in cluster.replicas:
+            real = [o for o in replica.ctl('origin', 'list')['origins'] if o['id'].startswith('o')]
+            marks = {o['id']: (o.get('cordoned', False), o.get('cordonReason', ''), o.get('orders', {})) for o in real}
+            tokens = sorted(t['note'] for t in replica.ctl('token', 'list').get('tokens', []))
+            said.append((marks, tokens, replica.ctl('policy', 'get').get('rules')))
+        return said[0] if all(one == said[0] for one in said) else None
+
+    def check_orders(self, cluster, orders):
+        marks, tokens, _ = orders
+        self.assertEqual((True, 'stays'), marks['o3'][:2])
+        self.assertTrue(marks['o2'][2].get('draining'))
+        self.assertEqual((False, ''), marks['o4'][:2])
+        self.assertEqual(['stays'], tokens)
+        wait_for(lambda: self.agreed(cluster) == orders, 5,
+                 lambda: f'orders are as they were: {orders}, now {self.agreed(cluster)}')
+        pinned = rtmp_tool.publish(cluster, 'pinned', cluster.url('pinned{n}'), count=3, seconds=60, kbps=50)
+        cluster.extra.append(pinned)
+        pinned.wait_events('accepted', 3, 10)
+        wait_for(lambda: [cluster.placements().get(f'pinned{n}') for n in range(3)] == ['o4'] * 3, 5,
+                 lambda: f'all three are on o4: {cluster.placements()}')
 
     def faults(self, cluster):
         """The loss as a line of the history."""
