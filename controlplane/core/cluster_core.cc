@@ -89,13 +89,19 @@ void ClusterCore::connect_peers() {
   replicas_.on_forwarder_gone = [this](const ForwarderId& forwarder) {
     peer_liveness_.forwarder_gone(forwarder);
   };
-  replicas_.on_live = [this] { board_.set_replicas(replicas_.live()); };
+  replicas_.on_live = [this] {
+    board_.set_replicas(replicas_.live());
+    peer_liveness_.replicas_changed();
+  };
   mailroom_.attached_here = [this](const ForwarderId& id) { return forwarders_.attached(id); };
   mailroom_.on_question = [this](const Mailroom::Body& question,
                                  Callback<void(Mailroom::Body)> respond) {
     answer(question, std::move(respond));
   };
-  liveness_.cares_here = [this](const OriginId& origin) { return replicas_.cares_here(origin); };
+  liveness_.cares_here = [this](const OriginId& origin) {
+    // Before it has heard the others it would take every origin for its own.
+    return generation_.joined() && replicas_.cares_here(origin);
+  };
   forwarders_.superseded = [this](const ForwarderId& id, const AttachStream& stream) {
     const auto* listed = replicas_.find(id);
     return listed != nullptr && listed->stream.counted_with(stream) &&

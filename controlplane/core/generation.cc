@@ -124,8 +124,14 @@ void Generation::subscribe() {
         subscribed_ = true;
         if (!joined_at_) joined_at_ = context_.clock.now();
         set_settling(snapshot.settling);
+        const bool other = snapshot.revision.generation != view_.revision().generation;
+        // What is absent may only not be claimed back yet.
+        if (other) renewals_count_from_ = context_.clock.now() + store::kRenewalGrace;
         view_.replace(std::move(snapshot));
         for (const auto& listener : on_raised) listener();
+        if (!other || state_.settling) return;
+        // Lost, raised and settled while this replica was cut off: its publishers claim now.
+        for (const auto& listener : on_settled) listener();
       },
       [this](const store::Change& change) { on_change(change); });
 }

@@ -34,10 +34,16 @@ inline constexpr std::size_t kHurriedBytesMax = 256 * 1024;  ///< larger ones ke
 inline constexpr auto kReplicaSilence = 2s;  ///< without a bulletin: it does not live
 /// A peer that its replica names no more is moving, and attached to another one by then.
 inline constexpr auto kMoveGrace = 1s;
+/// Between two ticks of this replica: it stood still, and nobody's silence means anything.
+inline constexpr auto kStoodStill = 500ms;
+/// After its replica was lost or stale: a forwarder finds another one, which renews it.
+inline constexpr auto kReattachWithin = kMoveGrace + store::kRenewalExpiry;
 inline constexpr auto kStaleAfter = 1500ms;  ///< age of the view of the store
 inline constexpr auto kJoinWithin = 750ms;   ///< of the first snapshot all bulletins have been read
-inline constexpr auto kGatherDeadline = 500ms;           ///< of lists that several replicas answer
-inline constexpr auto kFailingRemembered = 30s;          ///< dials of what failed lately are told
+inline constexpr auto kGatherDeadline = 500ms;   ///< of lists that several replicas answer
+inline constexpr auto kFailingRemembered = 30s;  ///< dials of what failed lately are told
+/// Of a bulletin, by all forwarders together: 5 MB with the longest ids.
+inline constexpr std::size_t kActiveIncarnationsTold = 20'000;
 inline constexpr std::size_t kPlayersWaitKept = 10'000;  ///< streams that players wait for, here
 inline constexpr std::size_t kPlayersWaitTold = 1'000;   ///< of these in a bulletin
 inline constexpr std::size_t kChargesPerBroadcast = 1'000;
@@ -112,6 +118,7 @@ inline constexpr std::size_t kEndpointsMax = 16;
 
 static_assert(kTick < kHeartbeatInterval);
 static_assert(kBulletinInterval * 3 < kReplicaSilence && kReplicaSilence < store::kBulletinExpiry);
+static_assert(kPeerTick * 5 < kStoodStill && kStoodStill < kReplicaSilence);
 static_assert(kPeerTick <= kBulletinGap && kBulletinInterval < kJoinWithin);
 static_assert(kHeartbeatInterval * 3 < 700ms, "a missed heartbeat does not end an attach stream");
 static_assert(kRenewInterval * 2 < store::kRenewalExpiry);

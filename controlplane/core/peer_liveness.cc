@@ -23,7 +23,7 @@ PeerLiveness::PeerLiveness(Context& context, ClusterView& view, EventRing& event
 }
 
 void PeerLiveness::on_origin(const ClusterView::OriginChange& change) {
-  probes_.erase(change.after ? OriginId() : change.origin);
+  if (!change.after) probes_.erase(change.origin);
   if (context_.codec == nullptr || !change.after || change.after->dead) return;
   const store::OriginRecord& record = *change.after;
   const AgentId& agent = record.description.agent;
@@ -161,10 +161,10 @@ void PeerLiveness::take(const ReplicaId&, const Bulletin& bulletin) {
   for (const PeerProbe& probe : bulletin.probes) {
     const auto* record = view_.origin(probe.origin);
     if (record == nullptr || record->incarnation != probe.incarnation) continue;
-    Heard& heard = probes_[probe.origin];
+    std::uint64_t& taken = probes_[probe.origin][bulletin.instance];
     // Each counts once, however many bulletins tell of it.
-    if (heard.instance == bulletin.instance && probe.number <= heard.number) continue;
-    heard = {bulletin.instance, probe.number};
+    if (probe.number <= taken) continue;
+    taken = probe.number;
     liveness_.probed_elsewhere(probe.origin, probe.outcome);
   }
 }
@@ -181,6 +181,15 @@ void PeerLiveness::forwarder_gone(const ForwarderId& forwarder) {
   liveness_.tell([&](membership::Membership& rules) {
     return rules.forwarder_detached(forwarder, context_.clock.now());
   });
+}
+
+void PeerLiveness::replicas_changed() {
+  std::set<std::string> live;
+  for (const auto& [id, replica] : replicas_.others()) live.insert(replica.told.instance);
+  for (auto& [origin, taken] : probes_) {
+    std::erase_if(taken, [&](const auto& of) { return !live.contains(of.first); });
+  }
+  std::erase_if(probes_, [](const auto& of) { return of.second.empty(); });
 }
 
 void PeerLiveness::tick() {

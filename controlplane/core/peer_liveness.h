@@ -10,7 +10,7 @@
 
 #include <map>
 #include <set>
-#include <unordered_map>
+#include <string>
 
 #include "controlplane/core/agents.h"
 #include "controlplane/core/cluster_view.h"
@@ -31,6 +31,8 @@ class PeerLiveness {
   void bulletin(const Replicas::Replica& replica);
   void agent_gone(const AgentId& agent);
   void forwarder_gone(const ForwarderId& forwarder);
+  /// Others live than before.
+  void replicas_changed();
   /// While the store cannot be read, nobody elsewhere falls silent.
   void tick();
 
@@ -58,11 +60,9 @@ class PeerLiveness {
   Forwarders& forwarders_;
   Agents& agents_;
   std::map<AgentId, Known> known_;  ///< agents attached elsewhere, as the rules know them
-  struct Heard {
-    std::string instance;
-    std::uint64_t number = 0;
-  };
-  std::unordered_map<OriginId, Heard> probes_;  ///< the last one taken
+  /// Of each origin, by run of the replica that probed it: the last one taken. Two may probe at
+  /// once for a while.
+  std::map<OriginId, std::map<std::string, std::uint64_t>> probes_;
   /// New to the rules, and no bulletin names them yet: until when one is waited for.
   std::map<OriginId, MonotonicTime> unnamed_;
 };

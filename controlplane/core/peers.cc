@@ -107,13 +107,29 @@ Bulletin Peers::bulletin() {
   out.store_age = health.age;
   out.store_trouble = health.trouble;
   out.agents = agents_.told();
+  std::unordered_set<IncarnationId> active;
   for (const auto& [id, record] : forwarders_.all()) {
     if (!record.link) continue;
     const auto counts = sessions_.of_forwarder(id);
-    out.forwarders.push_back({id, record.instance, record.stream.attach, now - record.last_seen,
-                              now - record.stream.since, record.version, record.zone,
-                              record.listeners, record.first_attached, record.unidentified,
-                              counts.publishers, counts.players, record.active_incarnations});
+    out.forwarders.push_back({id,
+                              record.instance,
+                              record.stream.attach,
+                              now - record.last_seen,
+                              now - record.stream.since,
+                              record.version,
+                              record.zone,
+                              record.listeners,
+                              record.first_attached,
+                              record.unidentified,
+                              counts.publishers,
+                              counts.players,
+                              {}});
+    // Whose bytes they are matters to nobody: each is named once.
+    for (const IncarnationId& incarnation : record.active_incarnations) {
+      if (active.size() == kActiveIncarnationsTold) break;
+      if (!active.insert(incarnation).second) continue;
+      out.forwarders.back().active_incarnations.push_back(incarnation);
+    }
   }
   std::erase_if(probes_, [this](const auto& probe) {
     return view_.origin(probe.first) == nullptr || !liveness_.cares_here(probe.first);
@@ -135,16 +151,42 @@ void Peers::put_bulletin() {
   putting_ = true;
   hurried_ = false;
   bulletin_at_ = context_.clock.now();
-  std::string bytes = context_.codec->encode(bulletin());
+  std::string bytes = fitting_bulletin();
   bulletin_bytes_ = bytes.size();
   bulletin_gauge_.set(static_cast<double>(bulletin_bytes_));
   context_.store.put_bulletin(
       context_.options.replica, std::move(bytes), [this](store::Reply<bool> reply) {
         putting_ = false;
         const bool* put = std::get_if<bool>(&reply);
+        bulletin_put(put != nullptr && !*put);
         const char* const result = put == nullptr ? "lost" : *put ? "put" : "refused";
         context_.metrics.counter(kBulletins, kBulletinsHelp, {{"result", result}}).add();
       });
+}
+
+std::string Peers::fitting_bulletin() {
+  Bulletin whole = bulletin();
+  std::string bytes = context_.codec->encode(whole);
+  if (bytes.size() <= store::kBulletinBytesMax) return bytes;
+  // Who is attached here comes before everything that only makes others decide better.
+  for (PeerForwarder& forwarder : whole.forwarders) forwarder.active_incarnations.clear();
+  whole.players_wait.clear();
+  bytes = context_.codec->encode(whole);
+  if (bytes.size() <= store::kBulletinBytesMax) return bytes;
+  for (PeerAgent& agent : whole.agents) {
+    for (PeerOrigin& origin : agent.origins) origin.load.reset();
+  }
+  return context_.codec->encode(whole);
+}
+
+void Peers::bulletin_put(bool refused) {
+  if (refused && !refused_) {
+    events_.add("BULLETIN_REFUSED", Severity::kError, "replicas/" + context_.options.replica.str(),
+                fmt::format("{} bytes are too many for the store: other replicas hold this one "
+                            "for lost",
+                            bulletin_bytes_));
+  }
+  refused_ = refused;
 }
 
 // ----------------------------------------------------------------------------------- broadcasts
@@ -177,7 +219,7 @@ void Peers::on_probe(const OriginId& origin, ContactOutcome outcome) {
   probe.origin = origin;
   probe.incarnation = record->incarnation;
   probe.outcome = outcome;
-  ++probe.number;
+  probe.number = ++last_probe_;
 }
 
 void Peers::send_broadcast() {

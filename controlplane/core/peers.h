@@ -48,6 +48,8 @@ class Peers {
   void tick();
   void watch_store();
   void put_bulletin();
+  void bulletin_put(bool refused);
+  std::string fitting_bulletin();
   Bulletin bulletin();
   void send_broadcast();
   void take(const ReplicaId& from, const Broadcast& broadcast);
@@ -77,12 +79,14 @@ class Peers {
   bool hurried_ = true;
   bool introduce_ = true;
   bool putting_ = false;
+  bool refused_ = false;  ///< the last bulletin, by the store: it was too large
   bool stale_ = false;
   using DialKey = std::pair<ForwarderId, std::pair<IncarnationId, ContactOutcome>>;
   std::map<DialKey, std::uint32_t> dials_;
   /// Dials of these failed lately, here or elsewhere: their successes matter, too.
   std::unordered_map<IncarnationId, MonotonicTime> failing_;
   std::map<OriginId, PeerProbe> probes_;
+  std::uint64_t last_probe_ = 0;  ///< they count up over the whole run
   std::deque<Event> told_;
   std::unordered_set<StreamKey> players_wait_;
   metrics::Gauge& store_age_gauge_;

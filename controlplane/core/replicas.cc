@@ -61,6 +61,8 @@ void Replicas::take(const ReplicaId& from, Bulletin bulletin) {
   note_leaving(replica.agents, agents, now + kMoveGrace, leaving_agents_);
   note_leaving(replica.forwarders, forwarders, now + kMoveGrace, leaving_forwarders_);
   replica.id = from;
+  const bool silent = !added && !restarted && now - replica.heard > kStaleAfter;
+  if (silent || bulletin.store_age > kStaleAfter) replica.stale_at = now;
   replica.heard = now;
   replica.agents = std::move(agents);
   replica.forwarders = std::move(forwarders);
@@ -71,7 +73,7 @@ void Replicas::take(const ReplicaId& from, Bulletin bulletin) {
                 fmt::format("version {}{}", replica.told.version, restarted ? ", restarted" : ""),
                 {{"instance", replica.told.instance}});
   }
-  if (added) announce_live();
+  if (added || restarted) announce_live();
   if (on_bulletin) on_bulletin(replica);
 }
 
@@ -114,10 +116,15 @@ void Replicas::gone(const ReplicaId& from) {
 void Replicas::lose(std::map<ReplicaId, Replica>::iterator replica, const char* why) {
   const MonotonicTime now = context_.clock.now();
   const auto node = replicas_.extract(replica);
-  note_leaving(node.mapped().agents, decltype(Replica::agents){}, now, leaving_agents_);
-  note_leaving(node.mapped().forwarders, decltype(Replica::forwarders){}, now, leaving_forwarders_);
+  const Replica& lost = node.mapped();
+  note_leaving(lost.agents, decltype(Replica::agents){}, now + kMoveGrace, leaving_agents_);
+  note_leaving(lost.forwarders, decltype(Replica::forwarders){}, now + kMoveGrace,
+               leaving_forwarders_);
+  for (const auto& [id, forwarder] : lost.forwarders) {
+    lost_forwarders_.insert_or_assign(id, Lost{now + kReattachWithin, node.key()});
+  }
   events_.add("REPLICA_LOST", Severity::kWarning, replica_name(node.key()), why,
-              {{"instance", node.mapped().told.instance}});
+              {{"instance", lost.told.instance}});
   announce_live();
 }
 
@@ -128,11 +135,13 @@ void Replicas::announce_live() {
 
 void Replicas::tick() {
   const MonotonicTime now = context_.clock.now();
-  const bool blind = context_.store.health().age > kStaleAfter;
+  const bool stood_still = ticked_ && now - *ticked_ > kStoodStill;
+  const bool blind = stood_still || context_.store.health().age > kStaleAfter;
+  ticked_ = now;
   for (auto at = replicas_.begin(); at != replicas_.end();) {
     const auto replica = at++;
     if (blind) {
-      // Nobody can be heard: that is no sign of anybody's end. Counted anew from its return.
+      // Nobody was heard: that is no sign of anybody's end. Counted anew from its return.
       replica->second.heard = now;
     } else if (now - replica->second.heard > kReplicaSilence) {
       lose(replica, "it told nothing for 2 s");
@@ -142,6 +151,8 @@ void Replicas::tick() {
     for (auto at = leaving.begin(); at != leaving.end();) {
       const auto id = at->first;
       const bool back = where(id) != nullptr;
+      // Nor is it known where it went.
+      if (blind) at->second = std::max(at->second, now + kMoveGrace);
       if (!back && at->second > now) {
         ++at;
         continue;
@@ -152,6 +163,9 @@ void Replicas::tick() {
   };
   settle(leaving_agents_, on_agent_gone);
   settle(leaving_forwarders_, on_forwarder_gone);
+  std::erase_if(lost_forwarders_, [&](const auto& lost) {
+    return lost.second.until <= now || where(lost.first) != nullptr;
+  });
 }
 
 bool Replicas::cares_here(const OriginId& origin) const {
@@ -211,6 +225,25 @@ std::vector<const Listed<PeerForwarder>*> Replicas::forwarders() const {
   std::vector<const Listed<PeerForwarder>*> out;
   for (const auto& [id, listed] : all) out.push_back(listed);
   return out;
+}
+
+std::map<ForwarderId, ReplicaId> Replicas::missing() const {
+  const MonotonicTime now = context_.clock.now();
+  std::map<ForwarderId, ReplicaId> out;
+  for (const auto& [id, lost] : lost_forwarders_) {
+    if (lost.until > now && where(id) == nullptr) out.emplace(id, lost.replica);
+  }
+  return out;
+}
+
+bool Replicas::may_be_moving(const ForwarderId& forwarder) const {
+  const MonotonicTime now = context_.clock.now();
+  if (const Replica* at = where(forwarder)) {
+    if (now - at->heard > kStaleAfter) return true;
+    return at->stale_at && now - *at->stale_at < kReattachWithin;
+  }
+  const auto lost = lost_forwarders_.find(forwarder);
+  return lost != lost_forwarders_.end() && lost->second.until > now;
 }
 
 bool Replicas::players_wait(const StreamKey& stream) const {

@@ -34,6 +34,8 @@ class Replicas {
     ReplicaId id;
     Bulletin told;  ///< without agents and forwarders, which are below
     MonotonicTime heard{};
+    /// When it was last too long silent, or could not read the store.
+    std::optional<MonotonicTime> stale_at;
     std::map<AgentId, Listed<PeerAgent>> agents;
     std::map<ForwarderId, Listed<PeerForwarder>> forwarders;
     std::unordered_set<StreamKey> players_wait;
@@ -64,6 +66,17 @@ class Replicas {
   std::vector<const Listed<PeerForwarder>*> forwarders() const;
   bool players_wait(const StreamKey& stream) const;
 
+  // --- who may be on the way from one replica to another
+  struct Lost {
+    MonotonicTime until{};  ///< then it is not looked for any more
+    ReplicaId replica;      ///< that had it
+  };
+  /// Forwarders of replicas that were lost less than kReattachWithin ago, and that are at no other
+  /// one; this replica may have them.
+  std::map<ForwarderId, ReplicaId> missing() const;
+  /// Its replica was lost or stale lately: what it does not answer or renew means nothing yet.
+  bool may_be_moving(const ForwarderId& forwarder) const;
+
   /// Another live replica has our id: it was told; we call ourselves otherwise.
   const std::string& id_conflict() const { return id_conflict_; }
 
@@ -89,6 +102,8 @@ class Replicas {
   /// Named by nobody since then plus kMoveGrace.
   std::map<AgentId, MonotonicTime> leaving_agents_;
   std::map<ForwarderId, MonotonicTime> leaving_forwarders_;
+  std::map<ForwarderId, Lost> lost_forwarders_;
+  std::optional<MonotonicTime> ticked_;
   struct SameId {
     std::string instance;
     std::uint64_t sequence = 0;

@@ -49,6 +49,7 @@ void FeedReader::schedule(Duration delay) {
 }
 
 void FeedReader::poll() {
+  polled_at_ = clock_.now();
   Caller caller;
   std::vector<std::string> args;
   if (read_) {
@@ -82,7 +83,8 @@ void FeedReader::on_poll(std::optional<Revision> asked, ScriptCaller::Outcome ou
       changes.clear();
       more = false;
     } else if (!more) {
-      read_to_end_ = clock_.now();
+      // It says how things were when it was asked for, however late it is read.
+      read_to_end_ = polled_at_;
     }
     if (gap && !fields.failed()) reset();
   }

@@ -65,6 +65,7 @@ class FeedReader {
   std::uint64_t last_subscription_ = 0;
   std::optional<Revision> read_;  ///< the last change that was read
   std::string bulletins_seen_, broadcasts_seen_, mail_seen_;
+  MonotonicTime polled_at_{};
   MonotonicTime read_to_end_;
   TimerId timer_ = 0;
   /// Completions that are on their way know by it whether this is still here.

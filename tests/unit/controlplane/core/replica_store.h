@@ -156,8 +156,12 @@ class ReplicaStore final : public store::StateStore {
   void read_changes(std::string token, std::size_t limit, Done<store::ChangePage> d) override {
     if (auto done = open(d)) shared_->read_changes(std::move(token), limit, std::move(*done));
   }
+  bool refuse_bulletins = false;  ///< as if they were too large
   void put_bulletin(const ReplicaId& from, std::string bytes, Done<bool> d) override {
-    if (auto done = open(d)) shared_->put_bulletin(from, std::move(bytes), std::move(*done));
+    auto done = open(d);
+    if (!done) return;
+    if (refuse_bulletins) return (*done)(false);
+    shared_->put_bulletin(from, std::move(bytes), std::move(*done));
   }
   void broadcast(const ReplicaId& from, std::string bytes, Done<bool> d) override {
     if (auto done = open(d)) shared_->broadcast(from, std::move(bytes), std::move(*done));
