@@ -33,7 +33,7 @@ struct ClusterSessions::Kicking {
   std::size_t open = 0;
   std::optional<ClientSession> found;
   bool done = false;
-  std::vector<std::string> silent;
+  std::set<std::string> silent;
 };
 
 ClusterSessions::ClusterSessions(Context& context, EventRing& events, const Replicas& replicas,
@@ -64,12 +64,15 @@ void ClusterSessions::list(ListedSessionsQuery query, std::function<void(Session
   for (const ForwarderId& away : listing_.unreachable(of.forwarder)) {
     gathering->unreachable.insert("forwarders/" + away.str());
   }
-  const auto* only = of.forwarder.empty() ? nullptr : replicas_.where(of.forwarder);
+  name_missing(of.forwarder,
+               [&](std::string away) { gathering->unreachable.insert(std::move(away)); });
+  // Of one that is attached here nobody else knows.
+  const bool here_only =
+      !of.forwarder.empty() && desk_.where(of.forwarder) == SessionDesk::Where::kHere;
   gathering->open = 1;
   for (const auto& [id, replica] : replicas_.others()) {
-    // Of one forwarder only one replica knows.
-    if (!of.forwarder.empty() && &replica != only) continue;
-    if (replica.forwarders.empty()) continue;
+    if (here_only) break;
+    // Whatever its bulletin says: a forwarder may have come to it since.
     ++gathering->open;
     const ListRemote question{SessionId(of.after), static_cast<std::uint32_t>(of.limit), of.stream,
                               of.forwarder};
@@ -90,6 +93,16 @@ void ClusterSessions::list(ListedSessionsQuery query, std::function<void(Session
                   });
   }
   if (--gathering->open == 0) merge(gathering);
+}
+
+void ClusterSessions::name_missing(const ForwarderId& only,
+                                   const std::function<void(std::string)>& name) const {
+  for (const auto& [forwarder, replica] : replicas_.missing()) {
+    if (!only.empty() && forwarder != only) continue;
+    if (desk_.where(forwarder) == SessionDesk::Where::kHere) continue;
+    name("forwarders/" + forwarder.str());
+    name("replicas/" + replica.str());
+  }
 }
 
 void ClusterSessions::merge(const std::shared_ptr<Gathering>& gathering) {
@@ -131,26 +144,27 @@ void ClusterSessions::kick(const SessionId& session, const std::string& reason,
   kicking->window_id = window_id;
   kicking->respond = std::move(*first);
   kicking->open = 1;
-  if (const auto* entry = sessions_.find(session)) {
-    kicking->found = entry->session;
+  const auto* entry = sessions_.find(session);
+  if (entry != nullptr) kicking->found = entry->session;
+  if (entry != nullptr && desk_.where(entry->session.forwarder) == SessionDesk::Where::kHere) {
     ++kicking->open;
     kick_here(entry->session, [this, kicking](bool done) {
       kicking->done = done;
       if (--kicking->open == 0) kicked(kicking);
     });
   } else {
+    name_missing({}, [&](std::string away) { kicking->silent.insert(std::move(away)); });
     for (const auto& [id, replica] : replicas_.others()) {
-      if (replica.forwarders.empty()) continue;
       ++kicking->open;
       mailroom_.ask({store::Mailbox::Kind::kReplica, id.str()}, KickRemote{session},
                     kGatherDeadline,
                     [this, kicking, from = id](std::optional<Mailroom::Body> body) {
                       auto* answer = body ? std::get_if<RemoteKicked>(&*body) : nullptr;
                       if (answer == nullptr) {
-                        kicking->silent.push_back("replicas/" + from.str());
-                      } else if (answer->session) {
+                        kicking->silent.insert("replicas/" + from.str());
+                      } else if (answer->session && !kicking->done) {
                         kicking->found = std::move(answer->session);
-                        kicking->done = kicking->done || answer->kicked;
+                        kicking->done = answer->kicked;
                       }
                       if (--kicking->open == 0) kicked(kicking);
                     });
@@ -161,8 +175,7 @@ void ClusterSessions::kick(const SessionId& session, const std::string& reason,
 
 void ClusterSessions::kick_here(const ClientSession& session, Callback<void(bool)> done) {
   if (desk_.where(session.forwarder) != SessionDesk::Where::kHere) return done(false);
-  desk_.close_session(session.forwarder, session.id, CloseReason::kKicked,
-                      [done = std::move(done)]() mutable { done(true); });
+  desk_.close_here(session.forwarder, session.id, CloseReason::kKicked, std::move(done));
 }
 
 void ClusterSessions::kicked(const std::shared_ptr<Kicking>& kicking) {
@@ -171,7 +184,7 @@ void ClusterSessions::kicked(const std::shared_ptr<Kicking>& kicking) {
     if (kicking->found && kicking->done) return SessionInfo{*kicking->found};
     if (kicking->found) {
       return CoreError{Reason::kBusyRetry,
-                       fmt::format("its forwarder {} is not attached to any replica",
+                       fmt::format("its forwarder {} is not attached, or does not answer",
                                    kicking->found->forwarder.str()),
                        name,
                        {{"unreachable", "forwarders/" + kicking->found->forwarder.str()}},

@@ -41,7 +41,7 @@ class ClusterSessions {
                   SessionDesk& desk, Listing& listing, const SessionTable& sessions);
 
   void list(ListedSessionsQuery query, std::function<void(SessionsPage)> respond);
-  /// Ends it; answered once its forwarder has been told, or was asked for 500 ms.
+  /// Ends it; answered once its forwarder has done so, or was asked for 500 ms (BUSY_RETRY).
   void kick(const SessionId& session, const std::string& reason, const std::string& request_id,
             Respond<SessionInfo> respond);
   void tick();
@@ -55,6 +55,8 @@ class ClusterSessions {
   struct Kicking;
 
   void merge(const std::shared_ptr<Gathering>& gathering);
+  /// Names forwarders that went with their replica, and are back nowhere.
+  void name_missing(const ForwarderId& only, const std::function<void(std::string)>& name) const;
   void kick_here(const ClientSession& session, Callback<void(bool)> done);
   void kicked(const std::shared_ptr<Kicking>& kicking);
 

@@ -226,9 +226,10 @@ void Forwarders::ask(const ForwarderId& forwarder, std::vector<SessionId> sessio
 }
 
 void Forwarders::close_session(const ForwarderId& forwarder, const SessionId& session,
-                               CloseReason reason, Callback<void()> done) {
-  const auto query = open_query(forwarder, kCloseAnswerTimeout,
-                                [done = std::move(done)](Facts) mutable { done(); });
+                               CloseReason reason, Callback<void(bool)> done) {
+  const auto query = open_query(
+      forwarder, kCloseAnswerTimeout,
+      [done = std::move(done)](const Facts& answer) mutable { done(answer.has_value()); });
   if (query != 0) send(forwarder, CloseSession{session, reason, query});
 }
 

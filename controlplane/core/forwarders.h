@@ -90,9 +90,10 @@ class Forwarders {
   void send_all(const ForwarderDown& message);
   void ask(const ForwarderId& forwarder, std::vector<SessionId> sessions,
            Callback<void(Facts)> done);
-  /// Ends a session; completes when its leg at the origin is closed, or after kCloseAnswerTimeout.
+  /// Ends a session; completes when its leg at the origin is closed (true), or after
+  /// kCloseAnswerTimeout.
   void close_session(const ForwarderId& forwarder, const SessionId& session, CloseReason reason,
-                     Callback<void()> done);
+                     Callback<void(bool)> done);
 
   bool attached(const ForwarderId& forwarder) const;
   const ForwarderRecord* find(const ForwarderId& forwarder) const;

@@ -50,11 +50,17 @@ void SessionDesk::ask(const ForwarderId& forwarder, std::vector<SessionId> sessi
 void SessionDesk::close_session(const ForwarderId& forwarder, const SessionId& session,
                                 CloseReason reason, Callback<void()> done) {
   if (where(forwarder) != Where::kElsewhere) {
-    return forwarders_.close_session(forwarder, session, reason, std::move(done));
+    return close_here(forwarder, session, reason,
+                      [done = std::move(done)](bool) mutable { done(); });
   }
   mailroom_.ask({store::Mailbox::Kind::kForwarder, forwarder.str()},
                 CloseRemote{forwarder, session, reason}, kCloseAnswerTimeout,
                 [done = std::move(done)](const std::optional<Mailroom::Body>&) mutable { done(); });
+}
+
+void SessionDesk::close_here(const ForwarderId& forwarder, const SessionId& session,
+                             CloseReason reason, Callback<void(bool)> done) {
+  forwarders_.close_session(forwarder, session, reason, std::move(done));
 }
 
 void SessionDesk::answer(const AskSessions& question, Callback<void(Mailroom::Body)> respond) {
@@ -68,8 +74,8 @@ void SessionDesk::answer(const AskSessions& question, Callback<void(Mailroom::Bo
 }
 
 void SessionDesk::answer(const CloseRemote& question, Callback<void(Mailroom::Body)> respond) {
-  forwarders_.close_session(question.forwarder, question.session, question.reason,
-                            [respond = std::move(respond)]() mutable { respond(RemoteClosed{}); });
+  close_here(question.forwarder, question.session, question.reason,
+             [respond = std::move(respond)](bool) mutable { respond(RemoteClosed{}); });
 }
 
 }  // namespace weir::core

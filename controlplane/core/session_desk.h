@@ -29,8 +29,16 @@ class SessionDesk {
   void ask(const ForwarderId& forwarder, std::vector<SessionId> sessions,
            Callback<void(Forwarders::Facts)> done);
   /// Completes when the leg at the origin is closed, or after kCloseAnswerTimeout.
+  /// Its replica was lost or stale lately: that it does not answer, or is not renewed, says
+  /// nothing.
+  bool may_be_moving(const ForwarderId& forwarder) const {
+    return replicas_.may_be_moving(forwarder);
+  }
   void close_session(const ForwarderId& forwarder, const SessionId& session, CloseReason reason,
                      Callback<void()> done);
+  /// Of a forwarder that is attached here; false: it did not answer.
+  void close_here(const ForwarderId& forwarder, const SessionId& session, CloseReason reason,
+                  Callback<void(bool)> done);
 
   /// A question of another replica about a forwarder that is here.
   void answer(const AskSessions& question, Callback<void(Mailroom::Body)> respond);

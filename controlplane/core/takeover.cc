@@ -20,15 +20,18 @@ void Takeover::decide(const model::Placement& held, MonotonicTime held_at, Decid
   }
   const auto where = desk_.where(holder->forwarder);
   if (where == SessionDesk::Where::kNowhere) {
+    // Nobody could renew it meanwhile: a healthy publisher counts as busy until it is back.
+    if (desk_.may_be_moving(holder->forwarder)) return done(std::nullopt);
     // The store reads the renewal itself: while it lives the answer is no.
     return done(store::Takeover{held.epoch, Evidence::kRenewalGone, held_at});
   }
   const bool elsewhere = where == SessionDesk::Where::kElsewhere;
   desk_.ask(holder->forwarder, {holder->session},
-            [this, session = holder->session, epoch = held.epoch, held_at, elsewhere,
-             done = std::move(done)](const Forwarders::Facts& facts) mutable {
+            [this, forwarder = holder->forwarder, session = holder->session, epoch = held.epoch,
+             held_at, elsewhere, done = std::move(done)](const Forwarders::Facts& facts) mutable {
               // The replica that should answer may be gone, and the forwarder with it.
               if (!facts && elsewhere) {
+                if (desk_.may_be_moving(forwarder)) return done(std::nullopt);
                 return done(store::Takeover{epoch, Evidence::kRenewalGone, held_at});
               }
               const auto evidence = judge(session, facts);

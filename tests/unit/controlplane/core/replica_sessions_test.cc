@@ -111,6 +111,11 @@ TEST_F(ReplicaSessions, AHolderWhoseReplicaDiedWithItsForwarderGivesWayWhenItsRe
   ASSERT_TRUE(early.answer);
   EXPECT_EQ(early.error().reason, Reason::kStreamHeld) << "its renewal lives";
   h.advance(4s);
+  auto& moving = h.acquire("r2", "live/a", "f2", "t3");
+  h.advance(500ms);
+  ASSERT_TRUE(moving.answer);
+  EXPECT_EQ(moving.error().reason, Reason::kStreamHeld) << "it may be on its way to another one";
+  h.advance(2s);
   auto& late = h.acquire("r2", "live/a", "f2", "t2");
   h.advance(kCloseAnswerTimeout);
   ASSERT_TRUE(late.ok());
@@ -191,6 +196,51 @@ TEST_F(ReplicaSessions, AreKickedThroughAnyReplica) {
   ASSERT_TRUE(got && std::holds_alternative<CoreError>(*got));
   EXPECT_EQ(std::get<CoreError>(*got).reason, Reason::kBusyRetry);
   EXPECT_EQ(std::get<CoreError>(*got).metadata.at("unreachable"), "replicas/r1");
+}
+
+TEST_F(ReplicaSessions, AreNotKickedWhileTheirForwarderDoesNotAnswer) {
+  h.tell("r1", f1, SessionChanges{{player("p1", "live/x")}, {}});
+  h.advance(kBulletinInterval);
+  for (const char* id : {"r1", "r2"}) {
+    std::optional<Answer<SessionInfo>> got;
+    h.core(id).sessions().kick(SessionId("p1"), "noise", "",
+                               [&](Answer<SessionInfo> answer) { got = std::move(answer); });
+    h.run();
+    EXPECT_TRUE(f1->last<CloseSession>());
+    EXPECT_FALSE(got);
+    h.advance(kCloseAnswerTimeout);
+    ASSERT_TRUE(got && std::holds_alternative<CoreError>(*got)) << id;
+    EXPECT_EQ(std::get<CoreError>(*got).reason, Reason::kBusyRetry) << id;
+  }
+  EXPECT_EQ(h.count_events("r1", "SESSION_KICKED"), 0U);
+}
+
+TEST_F(ReplicaSessions, OfOneForwarderAreFoundBeforeABulletinNamesIt) {
+  const auto f9 = h.forwarder("r1", "f9");
+  h.tell("r1", f9, SessionChanges{{player("p9", "live/x")}, {}});
+  const auto page = h.sessions("r3", "", 100, "f9");
+  ASSERT_EQ(page.items.size(), 1U);
+  EXPECT_EQ(page.items[0].session.id, SessionId("p9"));
+}
+
+TEST_F(ReplicaSessions, ThatWentWithTheirReplicaAreNamedUntilTheirForwarderIsBack) {
+  const std::vector<std::string> lost{"forwarders/f1", "replicas/r1"};
+  h.kill("r1");
+  h.advance(3s);
+  ASSERT_EQ(h.status("r3").replicas.size(), 2U);
+  EXPECT_EQ(h.sessions("r3").unreachable, lost);
+  EXPECT_EQ(h.sessions("r3", "", 100, "f1").unreachable, lost);
+  EXPECT_TRUE(h.sessions("r3", "", 100, "f2").unreachable.empty());
+  std::optional<Answer<SessionInfo>> got;
+  h.core("r3").sessions().kick(SessionId("p1"), "noise", "",
+                               [&](Answer<SessionInfo> answer) { got = std::move(answer); });
+  h.advance(kGatherDeadline);
+  ASSERT_TRUE(got && std::holds_alternative<CoreError>(*got));
+  EXPECT_EQ(std::get<CoreError>(*got).reason, Reason::kBusyRetry);
+  h.forwarder("r2", "f1", {}, 2);
+  h.advance(kBulletinInterval);
+  EXPECT_TRUE(h.sessions("r3").unreachable.empty());
+  EXPECT_TRUE(h.sessions("r2").unreachable.empty());
 }
 
 TEST_F(ReplicaSessions, GoWithTheirForwarderAndTheOlderStreamIsLetGo) {
