@@ -38,6 +38,7 @@ struct ScriptedRedis::State : std::enable_shared_from_this<ScriptedRedis::State>
     tcp::socket socket;
     store::redis::RespReader reader;
     std::array<char, 65536> input{};
+    bool subscribed = false;
   };
 
   explicit State(boost::asio::io_context& io) : acceptor(io) {}
@@ -82,6 +83,7 @@ struct ScriptedRedis::State : std::enable_shared_from_this<ScriptedRedis::State>
 
   void answer(Peer& peer, const Words& words) {
     commands.push_back(words);
+    if (words.front() == "SUBSCRIBE") peer.subscribed = true;
     std::optional<std::string> reply = decide ? decide(words) : std::nullopt;
     if (!reply) reply = healthy(words);
     write(peer, *reply);
@@ -136,6 +138,12 @@ void ScriptedRedis::set_run_id(std::string run_id) {
 
 void ScriptedRedis::send(const std::string& bytes) {
   for (const auto& peer : state_->peers) State::write(*peer, bytes);
+}
+
+void ScriptedRedis::publish(const std::string& bytes) {
+  for (const auto& peer : state_->peers) {
+    if (peer->subscribed) State::write(*peer, bytes);
+  }
 }
 
 void ScriptedRedis::drop() {

@@ -36,6 +36,8 @@ class ScriptedRedis {
   void set_run_id(std::string run_id);
   /// To every connection that is open.
   void send(const std::string& bytes);
+  /// To those that have subscribed.
+  void publish(const std::string& bytes);
   /// Closes every connection.
   void drop();
   /// Refuses new connections, and takes them again on the same port.

@@ -63,8 +63,8 @@ class SentinelClient : public ClientHarness {
   }
   void switch_to(std::uint16_t port) {
     for (ScriptedRedis& sentinel : sentinels_)
-      sentinel.send(array({bulk("message"), bulk("+switch-master"),
-                           bulk("weir 127.0.0.1 1 127.0.0.1 " + std::to_string(port))}));
+      sentinel.publish(array({bulk("message"), bulk("+switch-master"),
+                              bulk("weir 127.0.0.1 1 127.0.0.1 " + std::to_string(port))}));
   }
   static void make_replica(ScriptedRedis& server) {
     server.decide([](const Words& words) -> std::optional<std::string> {
@@ -178,9 +178,14 @@ TEST_F(SentinelClient, AsksAgainWhenASwitchIsToldWhileItAsks) {
   ASSERT_TRUE(until_subscribed());
   // Nobody answers the question that the lost primary leads to.
   silent_ = {true, true, true};
-  const std::size_t before = sentinels_[0].count("SENTINEL");
+  const auto asked = [&](std::size_t times) {
+    return std::ranges::all_of(sentinels_, [times](const ScriptedRedis& each) {
+      return each.count("SENTINEL") == 2 * times;
+    });
+  };
+  ASSERT_TRUE(asked(2)) << "the first question, and that of each watch";
   primary_.drop();
-  ASSERT_TRUE(until([&] { return sentinels_[0].count("SENTINEL") > before; }));
+  ASSERT_TRUE(until([&] { return asked(3); }));
   silent_ = {};
   name_.fill(other_.port());
   epoch_.fill(1);
