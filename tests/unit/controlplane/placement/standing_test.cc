@@ -28,6 +28,8 @@ OriginView random_origin(Random& random, std::size_t number) {
   });
   if (random.below(8) == 0) view.state = model::OriginState::kSuspect;
   view.cordoned = random.below(8) == 0;
+  view.draining = random.below(8) == 0;
+  if (random.below(4) == 0) view.weight = 0.5 + static_cast<double>(random.below(4));
   view.placed_streams = static_cast<std::uint32_t>(random.below(40));
   view.pending.in_flight = static_cast<std::uint32_t>(random.below(3));
   view.pending.unreported = static_cast<std::uint32_t>(random.below(5));
@@ -57,6 +59,7 @@ Request random_request(Random& random, std::size_t number) {
   request.stream = stream_key("s" + std::to_string(number));
   request.zone = kZones[random.below(3)];
   if (random.below(3) == 0) request.declared_bits_per_second = random.below(9'000'000);
+  if (random.below(4) == 0) request.pin = OriginId("o" + std::to_string(random.below(300)));
   if (random.below(8) == 0) request.protocol = model::Protocol::kSrt;
   const auto some = [&] { return IncarnationId("o" + std::to_string(random.below(300)) + "-1"); };
   for (auto count = random.below(20); count > 0; --count) request.failed.push_back(some());
