@@ -10,7 +10,9 @@
 namespace weir::core {
 
 void ClusterView::heard(const Epoch& epoch) {
-  if (epoch.generation < store::kGenerationMax) highest_epoch_ = std::max(highest_epoch_, epoch);
+  if (epoch.generation < store::kGenerationHeardMax) {
+    highest_epoch_ = std::max(highest_epoch_, epoch);
+  }
 }
 
 void ClusterView::replace(store::Snapshot snapshot) {

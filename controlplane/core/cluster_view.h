@@ -7,6 +7,7 @@
 // any thread may call: players of known streams need nothing decided (ADR 6). Lifetime: listeners
 // are registered once, before the first change.
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -97,8 +98,11 @@ class ClusterView {
     return true;
   }
 
-  /// The highest revision and epoch seen: they go with every verb.
-  store::Caller caller() const { return {revision_, highest_epoch_}; }
+  /// The highest revision and epoch seen: they go with every verb. A store that never handed out
+  /// what was kept of it has lost its history, too.
+  store::Caller caller() const {
+    return {std::max(revision_, records_.highest_loaded()), highest_epoch_};
+  }
   /// An epoch that somebody told of; nonsense is ignored.
   void heard(const Epoch& epoch);
   /// Orders and secrets: also those that the store has lost and gets back.

@@ -11,7 +11,7 @@ Generation::Generation(Context& context, ClusterView& view, EventRing& events, s
     : context_(context),
       view_(view),
       events_(events),
-      known_(known < store::kGenerationMax ? known : 0),
+      known_(known < store::kGenerationHeardMax ? known : 0),
       renewals_count_from_(context.clock.now() + store::kRenewalGrace),
       generation_gauge_(context.metrics.gauge("weir_controlplane_generation",
                                               "Generation of the store in microseconds")),
@@ -39,7 +39,7 @@ void Generation::seen(const Epoch& epoch) {
 
 void Generation::seen(std::uint64_t generation) {
   // Nothing honest is that high, and the store could not be raised above it.
-  if (generation <= known_ || generation >= store::kGenerationMax) return;
+  if (generation <= known_ || generation >= store::kGenerationHeardMax) return;
   known_ = generation;
   if (generation > state_.generation && state_.generation != 0) {
     context_.log.warning("generation {} was seen before, the store has {}: its history was lost",
@@ -73,18 +73,32 @@ void Generation::read() {
 
 void Generation::raise(std::uint64_t seen) {
   raised_here_ = true;
-  context_.store.raise_generation(seen, known_, view_.caller(),
+  // At once above all that it knows, or it would be lost to this replica again.
+  const store::Caller caller = view_.caller();
+  const std::uint64_t at_least =
+      std::max({known_, caller.highest_seen.generation, caller.highest_epoch.generation});
+  context_.store.raise_generation(seen, at_least, caller,
                                   [this](store::Reply<store::GenerationState> reply) {
                                     // Whether it was raised is not known, and the next loss may
                                     // have come: read again.
                                     if (std::holds_alternative<store::StoreError>(reply))
                                       return retry([this] { read(); });
-                                    take(std::get<store::GenerationState>(reply));
+                                    const auto& state = std::get<store::GenerationState>(reply);
+                                    // Raised by who knows less than this replica.
+                                    if (state.lost || state.generation < known_)
+                                      return retry([this] { read(); });
+                                    take(state);
                                   });
 }
 
 void Generation::take(const store::GenerationState& state) {
   reading_ = false;
+  // What is remembered is of the history before: only what the store has now tells what has to be
+  // restored.
+  if (adopt(state) || !subscribed_) subscribe();
+}
+
+bool Generation::adopt(const store::GenerationState& state) {
   const std::uint64_t before = state_.generation;
   const bool raised = state.generation != before;
   state_.generation = state.generation;
@@ -100,9 +114,7 @@ void Generation::take(const store::GenerationState& state) {
                 fmt::format("the store is at generation {}", state.generation));
   }
   set_settling(state.settling);
-  // What is remembered is of the history before: only what the store has now tells what has to be
-  // restored.
-  if (!subscribed_ || raised) subscribe();
+  return raised;
 }
 
 void Generation::subscribe() {
@@ -116,24 +128,41 @@ void Generation::subscribe() {
   subscription_ = context_.store.subscribe(
       [this](store::Reply<store::Snapshot> reply) {
         subscribing_ = false;
-        if (std::holds_alternative<store::StoreError>(reply)) {
-          return retry([this] { subscribe(); });
+        if (const auto* error = std::get_if<store::StoreError>(&reply)) {
+          return subscription_failed(*error);
         }
         if (again_) return subscribe();
-        auto& snapshot = std::get<store::Snapshot>(reply);
-        subscribed_ = true;
-        if (!joined_at_) joined_at_ = context_.clock.now();
-        set_settling(snapshot.settling);
-        const bool other = snapshot.revision.generation != view_.revision().generation;
-        // What is absent may only not be claimed back yet.
-        if (other) renewals_count_from_ = context_.clock.now() + store::kRenewalGrace;
-        view_.replace(std::move(snapshot));
-        for (const auto& listener : on_raised) listener();
-        if (!other || state_.settling) return;
-        // Lost, raised and settled while this replica was cut off: its publishers claim now.
-        for (const auto& listener : on_settled) listener();
+        take_snapshot(std::get<store::Snapshot>(std::move(reply)));
       },
       [this](const store::Change& change) { on_change(change); });
+}
+
+void Generation::subscription_failed(store::StoreError error) {
+  context_.store.unsubscribe(std::exchange(subscription_, 0));
+  // Its raise subscribes as well; until then there may be nothing to read.
+  note(error);
+  retry([this] {
+    if (subscription_ == 0) subscribe();
+  });
+}
+
+void Generation::take_snapshot(store::Snapshot snapshot) {
+  subscribed_ = true;
+  if (!joined_at_) joined_at_ = context_.clock.now();
+  const bool other = snapshot.revision.generation != view_.revision().generation;
+  // After a gap in the feed nobody else tells that it was raised.
+  if (snapshot.revision.generation > state_.generation) {
+    adopt({snapshot.revision.generation, snapshot.settling});
+  } else {
+    set_settling(snapshot.settling);
+  }
+  // What is absent may only not be claimed back yet.
+  if (other) renewals_count_from_ = context_.clock.now() + store::kRenewalGrace;
+  view_.replace(std::move(snapshot));
+  for (const auto& listener : on_raised) listener();
+  if (!other || state_.settling) return;
+  // Lost, raised and settled while this replica was cut off: its publishers claim now.
+  for (const auto& listener : on_settled) listener();
 }
 
 void Generation::on_change(const store::Change& change) {

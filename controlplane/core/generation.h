@@ -71,6 +71,10 @@ class Generation {
   void read();
   void raise(std::uint64_t seen);
   void take(const store::GenerationState& state);
+  /// True when it is another generation than before.
+  bool adopt(const store::GenerationState& state);
+  void take_snapshot(store::Snapshot snapshot);
+  void subscription_failed(store::StoreError error);
   void subscribe();
   void on_change(const store::Change& change);
   void retry(std::function<void()> what);

@@ -1,5 +1,6 @@
 #include "controlplane/core/record_book.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -16,7 +17,11 @@ std::optional<store::Record> living_only(std::optional<store::Record> record) {
 }  // namespace
 
 void RecordBook::load(KeptRecords kept) {
-  for (auto& record : kept.records) put(std::move(record));
+  for (auto& record : kept.records) {
+    if (!store::is_credible(record.revision)) continue;
+    highest_ = std::max(highest_, record.revision);
+    put(std::move(record));
+  }
   complete_in_ = kept.generation;
   changes_ = 0;
 }

@@ -65,6 +65,8 @@ class RecordBook {
   std::uint64_t complete_in() const { return complete_in_; }
   void set_complete_in(std::uint64_t generation);
   KeptRecords kept() const;
+  /// The highest revision among what was loaded.
+  Revision highest_loaded() const { return highest_; }
   /// Grows with every change of what is kept.
   std::uint64_t changes() const { return changes_; }
 
@@ -76,6 +78,7 @@ class RecordBook {
   std::array<Records, kRecordKinds> books_;
   std::array<std::size_t, kRecordKinds> living_{};
   std::uint64_t complete_in_ = 0;
+  Revision highest_;
   std::uint64_t changes_ = 0;
   std::vector<OnChange> on_change_;
 };

@@ -28,6 +28,9 @@ inline constexpr std::size_t kLastEpochsMax = 2'000'000;
 /// Generations are microseconds of the calendar; nothing honest is above this (year 2255, and
 /// exact in a double, which is what Redis scripts count with).
 inline constexpr std::uint64_t kGenerationMax = std::uint64_t{1} << 53;
+/// What others tell of generations (peers, files) counts below this only (year 2112): a raise above
+/// it still leaves more room than will ever be used, so that no two generations are the same.
+inline constexpr std::uint64_t kGenerationHeardMax = kGenerationMax / 2;
 inline constexpr std::size_t kVerdictBytesMax = 128;
 inline constexpr auto kTombstoneKept = std::chrono::hours(24);
 inline constexpr std::size_t kRecordsMax = 200'000;  ///< tombstones included

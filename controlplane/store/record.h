@@ -13,6 +13,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/ids.h"
+#include "controlplane/store/limits.h"
 
 namespace weir::store {
 
@@ -69,5 +70,10 @@ struct Command {
   std::string bytes;
   Duration deadline{};  ///< from now, on the store's clock; what is older is dropped
 };
+
+/// Of what came from outside: nothing honest is that high, and it would outlast every later write.
+constexpr bool is_credible(const Revision& revision) {
+  return revision.generation < kGenerationHeardMax;
+}
 
 }  // namespace weir::store

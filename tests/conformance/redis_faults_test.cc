@@ -188,6 +188,25 @@ TEST_F(RedisFaults, AfterAFlushThatAnotherReplicaHealedAReaderReadsEverythingAga
   EXPECT_GT(two.changes.back().revision, read);
 }
 
+TEST_F(RedisFaults, ASubscriberThatWaitsForItsSnapshotLearnsOfTheLoss) {
+  RedisServer server({.lines = {{"appendonly", "yes"}, {"appendfsync", "always"}}});
+  Peer peer(server.url(), time_);
+  const Candidate o1 = begin(peer);
+  peer.subscribe();
+  // Not polled: the snapshot will end after what was read of the feed.
+  peer.acquire("camera", o1);
+  server.kill();
+  server.start();
+  ASSERT_TRUE(is(first_answer(peer), StoreError::kHistoryLost));
+  std::optional<Reply<Snapshot>> reply;
+  peer.store().subscribe([&](Reply<Snapshot> got) { reply = std::move(got); },
+                         [](const Change&) {});
+  peer.replica().poll();
+  peer.replica().poll();
+  ASSERT_TRUE(reply) << "nobody else would raise the generation";
+  EXPECT_TRUE(is(*reply, StoreError::kHistoryLost));
+}
+
 TEST_F(RedisFaults, AFailoverThatLostWritesIsALossOfHistory) {
   RedisSentinels group;
   Peer peer(group.url(), time_);
@@ -343,6 +362,105 @@ TEST_F(RedisFaults, FullMemoryRefusesAndSaysSo) {
   server.cli({"CONFIG", "SET", "maxmemory", "0"});
   EXPECT_FALSE(std::get<std::optional<Placement>>(peer.lookup("camera"))) << "nothing was done";
   peer.acquire("camera", o1);
+}
+
+TEST_F(RedisFaults, FullMemoryStopsNothingThatFreesMemoryOrKeepsOwners) {
+  RedisServer server({.lines = {{"maxmemory-policy", "noeviction"}}});
+  Peer peer(server.url(), time_);
+  const Candidate o1 = begin(peer);
+  const Placement orphaned = peer.acquire("orphaned", o1);
+  const Placement ended = peer.acquire("ended", o1);
+  const Placement unknown = peer.acquire("unknown", o1);
+  const Placement bound = peer.acquire("bound", o1);
+  peer.release(orphaned);
+  Mailbox mailbox{Mailbox::Kind::kReplica, "r1"};
+  EXPECT_TRUE(std::get<bool>(peer.ask<bool>([&](auto done) {
+    peer.store().send_command(mailbox, {"c", ReplicaId("r2"), "x", 100s}, std::move(done));
+  })));
+  server.cli({"CONFIG", "SET", "maxmemory", "1"});
+  ASSERT_TRUE(is(peer.try_acquire("camera", o1), StoreError::kUnavailable));
+  pass(peer, kOrphanKept);
+  EXPECT_FALSE(std::get<std::optional<Placement>>(peer.lookup("orphaned"))) << "it expired";
+  EXPECT_TRUE(peer.release(ended).changed);
+  const auto held = [](const Placement& p) { return HolderRef{p.stream, p.holder, p.epoch}; };
+  EXPECT_TRUE(std::get<Changed>(peer.ask<Changed>([&](auto done) {
+                peer.store().confirm(held(bound), {}, std::move(done));
+              })).changed);
+  EXPECT_TRUE(std::get<Changed>(peer.ask<Changed>([&](auto done) {
+                peer.store().orphan({held(unknown), {}, {}}, {}, std::move(done));
+              })).changed);
+  EXPECT_FALSE(is(peer.ask<bool>([&](auto done) {
+    peer.store().renew_forwarder(ForwarderId("f"), {}, std::move(done));
+  }),
+                  StoreError::kUnavailable));
+  EXPECT_TRUE(std::get<bool>(peer.ask<bool>([&](auto done) {
+    peer.store().declare_dead({o1.incarnation, "gone", {}}, {}, std::move(done));
+  })));
+  const auto mail = peer.ask<std::vector<Command>>(
+      [&](auto done) { peer.store().take_commands(mailbox, std::move(done)); });
+  EXPECT_EQ(std::get<std::vector<Command>>(mail).size(), 1U);
+  const std::uint64_t generation = peer.generation().generation;
+  EXPECT_GT(peer.raise(generation, {{generation + 1, 0}, {}}).generation, generation)
+      << "a loss is healed, too";
+}
+
+TEST_F(RedisFaults, AFailoverThatLostNoticesDeliversNoBroadcastAgain) {
+  RedisServer server;
+  Peer peer(server.url(), time_);
+  begin(peer);
+  peer.subscribe();
+  const auto say = [&](const std::string& what) {
+    EXPECT_TRUE(std::get<bool>(peer.ask<bool>(
+        [&](auto done) { peer.store().broadcast(ReplicaId("r1"), what, std::move(done)); })));
+  };
+  say("one");
+  say("two");
+  peer.replica().poll();
+  ASSERT_EQ(peer.heard<Change::BroadcastReceived>(), 2U);
+  // As a replica that had not got the second one.
+  server.cli({"HINCRBY", "weir:{0}:meta", "notices", "-1"});
+  server.cli({"DEL", "weir:{0}:broadcasts"});
+  server.cli({"XADD", "weir:{0}:broadcasts", "1-0", "r1", "one"});
+  peer.replica().poll();
+  EXPECT_EQ(peer.heard<Change::BroadcastReceived>(), 2U);
+  say("three");
+  peer.replica().poll();
+  EXPECT_EQ(peer.heard<Change::BroadcastReceived>(), 3U);
+}
+
+TEST_F(RedisFaults, ARaiseThatFailsLeavesEverythingAsItWas) {
+  RedisServer server;
+  Peer peer(server.url(), time_);
+  begin(peer);
+  const std::uint64_t before = peer.generation().generation;
+  // The feed takes only higher ids, and there are none.
+  server.cli({"XADD", "weir:{0}:feed", std::to_string(kGenerationMax) + "-5", "x", ""});
+  const Caller knowing{{before + 1, 0}, {}};
+  const auto raise = [&] {
+    return peer.ask<GenerationState>([&](auto done) {
+      peer.store().raise_generation(before, before + 1, knowing, std::move(done));
+    });
+  };
+  EXPECT_TRUE(is(raise(), StoreError::kUnavailable));
+  EXPECT_EQ(peer.generation().generation, before);
+  EXPECT_FALSE(peer.generation().settling);
+  server.cli({"DEL", "weir:{0}:feed"});
+  EXPECT_GT(std::get<GenerationState>(raise()).generation, before + 1);
+}
+
+TEST_F(RedisFaults, WhereNoGenerationIsLeftNoneIsHandedOutTwice) {
+  RedisServer server;
+  Peer peer(server.url(), time_);
+  begin(peer);
+  const std::uint64_t last = kGenerationMax - 1;
+  server.cli({"HSET", "weir:{0}:meta", "generation", std::to_string(last)});
+  const Caller knowing{{last, 1'000'000}, {}};
+  EXPECT_TRUE(is(peer.ask<GenerationState>([&](auto done) {
+    peer.store().raise_generation(last, 0, knowing, std::move(done));
+  }),
+                 StoreError::kUnavailable));
+  EXPECT_EQ(peer.generation().generation, last);
+  EXPECT_NE(peer.store().health().trouble.find("no generation is left"), std::string::npos);
 }
 
 TEST_F(RedisFaults, AMetaThatWasLostAloneIsALossLikeAnyOther) {

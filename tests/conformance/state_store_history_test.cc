@@ -82,12 +82,34 @@ TEST_P(StateStoreHistory, OfTwoWhoRaiseFromTheSameGenerationOneDoes) {
   const GenerationState second = raise_from(0, first.generation + 10);
   EXPECT_EQ(second.generation, first.generation);
   EXPECT_TRUE(second.settling);
+  EXPECT_FALSE(first.lost);
+  EXPECT_TRUE(second.lost) << "he knows more than what the other one raised it to";
+  EXPECT_GT(raise_from(first.generation, first.generation + 10).generation, first.generation + 10);
 }
 
 TEST_P(StateStoreHistory, NonsenseFromOutsideDoesNotBringTheGenerationToItsEnd) {
   raise(~std::uint64_t{0});
   EXPECT_LT(generation().generation, kGenerationMax);
   EXPECT_FALSE(generation().lost);
+}
+
+TEST_P(StateStoreHistory, AGenerationNearTheEndOfTheNumbersIsNonsense) {
+  raise();
+  const std::uint64_t before = generation().generation;
+  for (const std::uint64_t nonsense : {kGenerationMax - 1, kGenerationHeardMax}) {
+    raise(nonsense);
+    caller_.highest_epoch = {nonsense, 1};
+    EXPECT_FALSE(generation().lost);
+    raise();
+    EXPECT_EQ(generation().generation, before);
+  }
+  caller_ = {};
+  raise(kGenerationHeardMax - 1);
+  EXPECT_EQ(generation().generation, kGenerationHeardMax);
+  // There is room above: the next loss is raised as well.
+  caller_.highest_seen = {kGenerationHeardMax, 1'000'000};
+  raise();
+  EXPECT_EQ(generation().generation, kGenerationHeardMax + 1);
 }
 
 TEST_P(StateStoreHistory, ACallerWhoHasSeenMoreLearnsThatHistoryIsLost) {

@@ -96,8 +96,9 @@ TEST_P(StateStoreOrders, WhatIsWrittenBackStandsInTheFeedInItsPlace) {
                         told.push_back(change);
                       }
                     });
-  restore({pin}, true);
   under_test_->deliver();
+  restore({pin}, true);
+  advance(100ms);
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(std::get<Change::RecordChanged>(told.front().what).record, pin);
   EXPECT_EQ(told.front().revision.generation, generation().generation);

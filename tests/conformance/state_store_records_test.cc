@@ -88,6 +88,37 @@ TEST_P(StateStoreRecords, AfterALossTheHighestRevisionWinsWhoeverRestoresLast) {
   EXPECT_GT(put(policy("three")).record->revision, fresh.revision);
 }
 
+TEST_P(StateStoreRecords, ARecordThatTheStoreHasNotHandedOutShowsThatItLostItsHistory) {
+  Record kept = *put(policy("one")).record;
+  kept.revision.number += 1'000'000;
+  const auto restore_it = [&] {
+    return error(ask<RecordsRestored>(
+        [&](auto done) { store().restore_records({kept}, true, caller_, std::move(done)); }));
+  };
+  EXPECT_EQ(restore_it(), StoreError::kHistoryLost);
+  kept.revision.generation += 1'000'000'000;
+  EXPECT_EQ(restore_it(), StoreError::kHistoryLost);
+  raise(kept.revision.generation);
+  EXPECT_EQ(restore_it(), std::nullopt);
+  EXPECT_EQ(put(policy("one")).record->revision, kept.revision);
+}
+
+TEST_P(StateStoreRecords, ARecordOfARevisionThatCannotBeIsPassedOver) {
+  Record kept = *put(policy("one")).record;
+  for (const std::uint64_t nonsense : {kGenerationHeardMax, kGenerationMax - 1}) {
+    kept.revision.generation = nonsense;
+    EXPECT_EQ(restore_records({kept}), 0U);
+  }
+  EXPECT_TRUE(put(policy("two")).changed);
+}
+
+TEST_P(StateStoreRecords, ADeletedRecordIsWrittenAgainAsOneThatNeverWas) {
+  put(policy("one"));
+  const Record deleted = *put(policy(std::nullopt)).record;
+  EXPECT_FALSE(put(policy("two", deleted.revision)).changed) << "a tombstone is no record";
+  EXPECT_TRUE(put(policy("two", Revision{})).changed);
+}
+
 TEST_P(StateStoreRecords, InANewClusterNoRecordsAreMissing) {
   EXPECT_TRUE(generation().records_known);
 }

@@ -14,7 +14,7 @@ bool Generation::raise(std::uint64_t seen, std::uint64_t at_least, WallTime wall
       std::chrono::duration_cast<std::chrono::microseconds>(wall.time_since_epoch()).count();
   const auto clock = static_cast<std::uint64_t>(std::max<decltype(since_1970)>(since_1970, 0));
   // A nonsense number from outside must not bring the counter to its end.
-  const std::uint64_t floor = at_least < kGenerationMax ? at_least : 0;
+  const std::uint64_t floor = at_least < kGenerationHeardMax ? at_least : 0;
   number_ = std::max({floor, clock, number_}) + 1;
   epochs_ = 0;
   revisions_ = 0;
@@ -24,11 +24,11 @@ bool Generation::raise(std::uint64_t seen, std::uint64_t at_least, WallTime wall
 }
 
 bool Generation::is_below(std::uint64_t known) const {
-  return known < kGenerationMax && known > number_;
+  return known < kGenerationHeardMax && known > number_;
 }
 
 bool Generation::is_ahead(const Epoch& known) const {
-  if (known.generation >= kGenerationMax) return false;
+  if (known.generation >= kGenerationHeardMax) return false;
   return known > Epoch{number_, epochs_};
 }
 

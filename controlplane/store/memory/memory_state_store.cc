@@ -114,7 +114,10 @@ void MemoryStateStore::raise_generation(std::uint64_t seen, std::uint64_t at_lea
     renewals_.mean_nothing_until(now + kSettlingFirst + kRenewalGrace);
     publish(Change::GenerationRaised{generation_.number()}, generation_.next_revision());
   }
-  answer(done, state(caller));
+  GenerationState after = state(caller);
+  // Another one raised it from the same generation, to less than this caller asked for.
+  after.lost = after.lost || generation_.is_below(at_least);
+  answer(done, after);
 }
 
 void MemoryStateStore::extend_settling(Done<GenerationState> done) {
@@ -167,6 +170,11 @@ void MemoryStateStore::put_record(RecordWrite write, Caller caller, Done<RecordW
 void MemoryStateStore::restore_records(std::vector<Record> kept, bool complete, Caller caller,
                                        Done<RecordsRestored> done) {
   const MonotonicTime now = enter();
+  std::erase_if(kept, [](const Record& record) { return !is_credible(record.revision); });
+  // What the store has not handed out shows that it lost its history.
+  for (const Record& record : kept) {
+    caller.highest_seen = std::max(caller.highest_seen, record.revision);
+  }
   if (history_lost(caller)) return answer(done, StoreError::kHistoryLost);
   RecordsRestored restored;
   for (const Record& record : kept) {

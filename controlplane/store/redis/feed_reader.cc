@@ -73,7 +73,11 @@ void FeedReader::on_poll(std::optional<Revision> asked, ScriptCaller::Outcome ou
   std::vector<Change> changes;
   bool more = false;
   if (const auto* error = std::get_if<StoreError>(&outcome)) {
-    if (*error == StoreError::kHistoryLost) changes.push_back({{}, Change::HistoryLost{}});
+    if (*error == StoreError::kHistoryLost) {
+      changes.push_back({{}, Change::HistoryLost{}});
+      refuse_waiting();
+      if (!*alive) return;
+    }
   } else {
     Fields& fields = std::get<Fields>(outcome);
     const bool gap = !take_changes(asked, fields, changes, more);
@@ -194,6 +198,19 @@ void FeedReader::read_all(const std::shared_ptr<Subscriber>& subscriber) {
         reader->draft = std::get<SnapshotDraft>(std::move(outcome));
         finish(reader);
       });
+}
+
+/// What they wait for cannot come before the generation is raised, which nobody else may do.
+void FeedReader::refuse_waiting() {
+  const auto alive = alive_;
+  const auto subscribers = subscribers_;  // what is called may add and remove
+  for (const auto& [id, subscriber] : subscribers) {
+    if (subscriber->ended || !subscriber->draft) continue;
+    subscriber->ended = true;
+    subscribers_.erase(id);
+    std::exchange(subscriber->done, {})(StoreError::kHistoryLost);
+    if (!*alive) return;
+  }
 }
 
 /// Delivers the snapshot once all changes up to its end are there.

@@ -54,6 +54,7 @@ class FeedReader {
                     bool& more);
   bool take_notices(Fields& fields, std::vector<Change>& changes);
   void read_all(const std::shared_ptr<Subscriber>& subscriber);
+  void refuse_waiting();
   void finish(const std::shared_ptr<Subscriber>& subscriber);
   void deliver(const std::vector<Change>& changes);
   void reset();

@@ -24,7 +24,7 @@ std::string stream_word(const StreamKey& stream) {
 
 /// What is known of the epoch counts like any other that the caller has heard of.
 Caller knowing(Caller caller, const Epoch& epoch) {
-  if (epoch.generation < kGenerationMax) {
+  if (epoch.generation < kGenerationHeardMax) {
     caller.highest_epoch = std::max(caller.highest_epoch, epoch);
   }
   return caller;

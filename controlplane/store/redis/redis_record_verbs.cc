@@ -89,6 +89,7 @@ void RedisStateStore::put_record(RecordWrite write, Caller caller, Done<RecordWr
 void RedisStateStore::restore_records(std::vector<Record> kept, bool complete, Caller caller,
                                       Done<RecordsRestored> done) {
   auto all = std::make_shared<RecordsToRestore>();
+  std::erase_if(kept, [](const Record& record) { return !is_credible(record.revision); });
   // What the store has not handed out shows that it lost its history.
   for (const Record& record : kept) {
     caller.highest_seen = std::max(caller.highest_seen, record.revision);

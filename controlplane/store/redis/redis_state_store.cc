@@ -53,7 +53,7 @@ void RedisStateStore::read_generation(Caller caller, Done<GenerationState> done)
 void RedisStateStore::raise_generation(std::uint64_t seen, std::uint64_t at_least, Caller caller,
                                        Done<GenerationState> done) {
   // A nonsense number from outside must not bring the counter to its end.
-  const std::uint64_t floor = at_least < kGenerationMax ? at_least : 0;
+  const std::uint64_t floor = at_least < kGenerationHeardMax ? at_least : 0;
   scripts_.verb(store_scripts().raise_generation, kFirstShard, caller,
                 {number_word(seen), number_word(floor)}, std::move(done), read_state);
 }
@@ -109,7 +109,7 @@ void RedisStateStore::read_changes(std::string token, std::size_t limit, Done<Ch
   if (after) {
     args = {number_word(after->generation), number_word(after->number)};
   } else if (!token.empty()) {
-    args = {"0", "0"};  // not one of ours; too old for every store that has a history
+    args = {number_word(kGenerationMax), "0"};  // not one of ours: ahead of every history
   }
   args.push_back(std::to_string(std::clamp<std::size_t>(limit, 1, kChangesPerPoll)));
   const bool foreign = !after && !token.empty();

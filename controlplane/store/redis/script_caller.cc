@@ -39,7 +39,7 @@ void ScriptCaller::call(const StoreScript& script, std::size_t shard, const Call
   }
   // An epoch that nobody honest can know says nothing.
   const Epoch epoch =
-      caller.highest_epoch.generation < kGenerationMax ? caller.highest_epoch : Epoch{};
+      caller.highest_epoch.generation < kGenerationHeardMax ? caller.highest_epoch : Epoch{};
   std::vector<std::string> words;
   words.reserve(args.size() + 5);
   words.push_back(number_word(caller.highest_seen.generation));

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -41,22 +43,39 @@ class SnapshotReading : public std::enable_shared_from_this<SnapshotReading> {
   void on_page(ScriptCaller::Outcome outcome) {
     if (const auto* error = std::get_if<StoreError>(&outcome)) return done_(*error);
     Fields& fields = std::get<Fields>(outcome);
-    draft_.last.generation = fields.number();
-    draft_.last.number = fields.number();
-    draft_.settling = fields.flag();
-    cursor_ = fields.text();
+    std::string run = fields.text();
+    Revision revision;
+    revision.generation = fields.number();
+    revision.number = fields.number();
+    const bool settling = fields.flag();
+    std::string cursor = fields.text();
     const std::vector<std::string> entries = fields.texts(2);
     if (fields.failed()) return done_(scripts_.unexpected(store_scripts().snapshot));
-    if (!began_already_) {
-      began_already_ = true;
-      draft_.first = draft_.last;
+    if (!run_) {
+      run_ = std::move(run);
+      draft_.first = revision;
       began_(draft_.first);
+    } else if (run != *run_ || revision.generation != draft_.first.generation) {
+      return start_over();
     }
+    draft_.last = revision;
+    draft_.settling = settling;
+    cursor_ = std::move(cursor);
     for (std::size_t i = 0; i < entries.size(); i += 2) take(entries[i], entries[i + 1]);
     if (cursor_ == "0") ++table_;
     if (table_ < kTables.size()) return ask();
     if (unreadable_) scripts_.unexpected(store_scripts().snapshot);
     done_(std::move(draft_));
+  }
+
+  /// Another process orders its tables differently: its pages leave out what these had not reached.
+  void start_over() {
+    draft_ = {};
+    run_.reset();
+    table_ = 0;
+    cursor_ = "0";
+    unreadable_ = false;
+    ask();
   }
 
   void take(const std::string& field, const std::string& packed) {
@@ -84,7 +103,7 @@ class SnapshotReading : public std::enable_shared_from_this<SnapshotReading> {
   SnapshotDraft draft_;
   std::size_t table_ = 0;
   std::string cursor_ = "0";
-  bool began_already_ = false;
+  std::optional<std::string> run_;  ///< of the Redis that answered the first page
   bool unreadable_ = false;
 };
 

@@ -30,8 +30,10 @@ struct SnapshotDraft {
   Snapshot take();
 };
 
-/// `began` is told the revision of the first page; `done` comes once, unless the returned handle is
-/// let go before. What cannot be read is left out, and named by the caller's trouble().
+/// Pages of two processes, or of two generations, do not make one snapshot: it is begun anew then.
+/// `began` is told the revision of the first page, each time; `done` comes once, unless the
+/// returned handle is let go before. What cannot be read is left out, and named by the caller's
+/// trouble().
 std::shared_ptr<void> read_snapshot(ScriptCaller& scripts, Callback<void(Revision)> began,
                                     Callback<void(std::variant<SnapshotDraft, StoreError>)> done);
 

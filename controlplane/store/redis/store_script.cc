@@ -30,6 +30,7 @@ struct Bound {
   std::uint64_t value;
 };
 constexpr std::array kBounds = {
+    Bound{"generation_max", kGenerationMax},
     Bound{"orphan_kept", us(kOrphanKept)},
     Bound{"settling_first", us(kSettlingFirst)},
     Bound{"settling_extension", us(kSettlingExtension)},
@@ -107,10 +108,15 @@ void append_with_bounds(std::string_view text, std::string& out) {
   out += text;
 }
 
-StoreScript compose(std::initializer_list<std::string_view> parts) {
+/// What takes place also when Redis's memory is full: it frees some, or keeps owners in place, and
+/// itself needs next to nothing.
+enum class Memory { kNeeded, kFullToo };
+
+StoreScript compose(std::initializer_list<std::string_view> parts,
+                    Memory memory = Memory::kNeeded) {
   std::vector<std::string> keys;
   for (const std::string_view name : parts) collect_keys(part(name), keys);
-  std::string text;
+  std::string text = memory == Memory::kFullToo ? "#!lua flags=allow-oom\n" : "";
   for (std::size_t i = 0; i < keys.size(); ++i) {
     text += fmt::format("local {} = KEYS[{}]\n", keys[i], i + 1);
   }
@@ -119,8 +125,8 @@ StoreScript compose(std::initializer_list<std::string_view> parts) {
 }
 
 /// A verb that names what its caller believes.
-StoreScript held_verb(std::string_view name) {
-  return compose({"history", "changing", "verb", "origin", "placement", "held", name});
+StoreScript held_verb(std::string_view name, Memory memory = Memory::kNeeded) {
+  return compose({"history", "changing", "verb", "origin", "placement", "held", name}, memory);
 }
 /// Without a history: what replicas tell one another.
 StoreScript post_verb(std::string_view name) {
@@ -131,16 +137,18 @@ StoreScript post_verb(std::string_view name) {
 
 StoreScripts::StoreScripts()
     : read_generation(compose({"history", "read_generation"})),
-      raise_generation(compose({"history", "clock", "changing", "raise_generation"})),
-      extend_settling(compose({"history", "extend_settling"})),
+      raise_generation(
+          compose({"history", "clock", "changing", "raise_generation"}, Memory::kFullToo)),
+      extend_settling(compose({"history", "extend_settling"}, Memory::kFullToo)),
       lookup(compose(
           {"history", "lookup_placed", "changing", "verb", "origin", "placement", "lookup"})),
       acquire(compose({"history", "acquire_unplaced", "changing", "verb", "origin", "placement",
                        "renewal", "bind", "acquire"})),
-      confirm(held_verb("confirm")),
-      release(held_verb("release")),
+      confirm(held_verb("confirm", Memory::kFullToo)),
+      release(held_verb("release", Memory::kFullToo)),
       orphan(compose(
-          {"history", "changing", "verb", "origin", "placement", "held", "renewal", "orphan"})),
+          {"history", "changing", "verb", "origin", "placement", "held", "renewal", "orphan"},
+          Memory::kFullToo)),
       repoint(compose(
           {"history", "changing", "verb", "origin", "placement", "held", "bind", "repoint"})),
       restore(held_verb("restore")),
@@ -148,12 +156,14 @@ StoreScripts::StoreScripts()
       adopt(compose({"history", "changing", "verb", "origin", "placement", "bind", "adopt"})),
       move(compose({"history", "changing", "verb", "origin", "placement", "bind", "move"})),
       upsert_origin(compose({"history", "changing", "verb", "origin", "order", "upsert_origin"})),
-      declare_dead(compose({"history", "changing", "verb", "origin", "declare_dead"})),
+      declare_dead(
+          compose({"history", "changing", "verb", "origin", "declare_dead"}, Memory::kFullToo)),
       put_record(compose({"history", "changing", "verb", "order", "record", "put_record"})),
       restore_records(
           compose({"history", "changing", "verb", "order", "record", "restore_records"})),
-      renew_forwarder(compose({"history", "verb", "renew_forwarder"})),
-      poll(compose({"history", "clock", "changing", "origin", "placement", "changes", "poll"})),
+      renew_forwarder(compose({"history", "verb", "renew_forwarder"}, Memory::kFullToo)),
+      poll(compose({"history", "clock", "changing", "origin", "placement", "changes", "poll"},
+                   Memory::kFullToo)),
       snapshot(compose({"history", "snapshot"})),
       read_changes(compose({"history", "changes", "read_changes"})),
       put_bulletin(post_verb("put_bulletin")),

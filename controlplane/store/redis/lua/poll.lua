@@ -89,7 +89,8 @@ for _, replica in ipairs(due(bulletins_by_age)) do
   end
 end
 
--- What is new. Notices begin again where `meta` was lost.
+-- What is new. Notices begin again where `meta` was lost, or go back where a failover lost some:
+-- bulletins and mail are told once more, which does no harm; a broadcast is not.
 local notices = number(call('HGET', meta, 'notices')) or 0
 local function seen(argument)
   local n = number(argument)
@@ -111,7 +112,7 @@ for i = 1, #changed_bulletins, 2 do
   told_bulletins[#told_bulletins + 1] = value and '1' .. value or '0'
   bulletins_seen = number(changed_bulletins[i + 1])
 end
-local broadcasts_seen, told_broadcasts = seen(ARGV[11]), {}
+local broadcasts_seen, told_broadcasts = math.min(number(ARGV[11]) or notices, notices), {}
 for _, entry in ipairs(call('XRANGE', broadcasts, '(' .. text(broadcasts_seen) .. '-0', '+',
                             'COUNT', $broadcasts_per_poll)) do
   local from, value = entry[2][1] or '', entry[2][2] or ''

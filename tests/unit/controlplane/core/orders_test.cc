@@ -426,6 +426,23 @@ TEST_P(TwoStateDirectories, WhoeverComesFirstTheHighestRevisionWins) {
 
 INSTANTIATE_TEST_SUITE_P(Order, TwoStateDirectories, ::testing::Bool());
 
+TEST_F(TwoStateDirReplicas, ARecordThatTheStoreNeverHadRaisesItOnceAndIsWrittenBack) {
+  a = std::make_unique<StateDirReplica>(clock, executor, store, "a", KeptRecords{}, 0);
+  executor.advance(5s);
+  const auto generation = [&] { return a->core->listing().status().generation; };
+  const auto before = generation();
+  KeptRecords kept{0, {kept_record(Kind::kCordon, "o1", "disk", 3)}};
+  kept.records[0].revision.generation = before + 1'000'000'000;
+  kept.records[0].update_time = clock.wall_now();
+  b = std::make_unique<StateDirReplica>(clock, executor, store, "b", kept, 0);
+  executor.advance(1s);
+  const auto raised = generation();
+  EXPECT_GT(raised, kept.records[0].revision.generation);
+  executor.advance(5s);
+  EXPECT_EQ(generation(), raised) << "once";
+  EXPECT_EQ(a->cordon("o1"), "disk");
+}
+
 TEST_F(TwoStateDirReplicas, APolicyIsInForceOnBothAtOnce) {
   a = std::make_unique<StateDirReplica>(clock, executor, store, "a", KeptRecords{}, 0);
   b = std::make_unique<StateDirReplica>(clock, executor, store, "b", KeptRecords{}, 0);

@@ -78,9 +78,12 @@ class ReplicaStore final : public store::StateStore {
     shared_ = &other;
     tell_all({{}, store::Change::HistoryLost{}});
   }
+  /// The same, and nothing tells of it.
+  void move_to(store::StateStore& other) { shared_ = &other; }
   bool lose_mail = false;
-  int raises = 0;  ///< asked for
-  int sent = 0;    ///< commands
+  int lost_subscriptions = 0;  ///< so many of the next ones are answered kHistoryLost
+  int raises = 0;              ///< asked for
+  int sent = 0;                ///< commands
 
   void read_generation(Caller c, Done<store::GenerationState> d) override {
     if (auto done = open(d)) shared_->read_generation(c, std::move(*done));
@@ -143,6 +146,11 @@ class ReplicaStore final : public store::StateStore {
   }
   std::uint64_t subscribe(Done<store::Snapshot> d, Feed on_change) override {
     const std::uint64_t number = ++last_feed_;
+    if (lost_subscriptions > 0) {
+      --lost_subscriptions;
+      process_.post([done = std::move(d)]() mutable { done(store::StoreError::kHistoryLost); });
+      return number;
+    }
     auto feed = std::make_shared<Feed>(std::move(on_change));
     feeds_[number] = feed;
     if (auto done = open(d)) {

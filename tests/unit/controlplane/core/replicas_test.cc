@@ -309,6 +309,52 @@ TEST(Replicas, ThoseThatCannotReadTheStoreSaySoAndHoldNobodyForDead) {
   EXPECT_EQ(h.count_events("r2", "STORE_BACK", "replicas/r1"), 1U) << "told to the others";
 }
 
+TEST(Replicas, OneThatMissedTheRaiseLearnsOfItFromItsNextSnapshot) {
+  ClusterHarness h(2);
+  const auto generation = h.status("r1").generation;
+  h["r2"].store.cut();
+  ForwarderHello hello;
+  hello.forwarder = ForwarderId("f9");
+  hello.instance = "run1";
+  hello.generation_seen = generation + 1'000'000'000;
+  h.core("r1").forwarders().message(std::make_shared<FakeForwarderLink>(), hello);
+  h.run();
+  ASSERT_GT(h.status("r1").generation, hello.generation_seen);
+  EXPECT_EQ(h.status("r2").generation, generation);
+  // The feed has a gap there: it tells of no raise.
+  h["r2"].store.join();
+  h.run();
+  EXPECT_EQ(h.status("r2").generation, h.status("r1").generation);
+  EXPECT_TRUE(h.status("r2").settling);
+}
+
+TEST(Replicas, OfTwoThatRaiseAtOnceTheOneThatKnowsMoreIsHeardToo) {
+  ClusterHarness h(2);
+  const auto generation = h.status("r1").generation;
+  ForwarderHello hello;
+  hello.instance = "run1";
+  for (const char* id : {"r1", "r2"}) {
+    hello.forwarder = ForwarderId(std::string("f-") + id);
+    hello.generation_seen = generation + (id == std::string("r1") ? 1'000'000'000 : 2'000'000'000);
+    h.core(id).forwarders().message(std::make_shared<FakeForwarderLink>(), hello);
+  }
+  h.advance(1s);
+  EXPECT_GT(h.status("r2").generation, hello.generation_seen);
+  EXPECT_EQ(h.status("r1").generation, h.status("r2").generation);
+}
+
+TEST(Replicas, ALossThatOnlyTheirSubscriptionMeetsIsRaised) {
+  ClusterHarness h(1);
+  const auto generation = h.status("r1").generation;
+  store::MemoryStateStore other(h.executor, h.clock);
+  h.clock.advance(1s);
+  h["r1"].store.move_to(other);
+  h["r1"].store.lost_subscriptions = 1;
+  h["r1"].store.join();
+  h.advance(1s);
+  EXPECT_GT(h.status("r1").generation, generation);
+}
+
 TEST(Replicas, ALossOfHistoryIsRaisedOnceAndRestoredByAll) {
   ClusterHarness h(3);
   const auto agent = h.agent("r3", "a1", {ClusterHarness::seen("o1", 1936)});

@@ -149,7 +149,8 @@ TEST_F(Restart, RaisesAboveAGenerationThatAForwarderHasSeen) {
 TEST_F(Restart, AGenerationThatCannotBeIsIgnored) {
   start();
   const auto before = h.status().generation;
-  for (const auto impossible : {store::kGenerationMax, ~std::uint64_t{0}}) {
+  for (const auto impossible :
+       {store::kGenerationHeardMax, store::kGenerationMax - 1, ~std::uint64_t{0}}) {
     ForwarderHello hello;
     hello.forwarder = ForwarderId("f9");
     hello.instance = "run1";
