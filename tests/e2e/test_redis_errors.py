@@ -74,7 +74,6 @@ class WrongRedis(unittest.TestCase):
         replica = self.redis('replica', '--replicaof', f'127.0.0.1 {plain.port}')
         scriptless = self.redis('scriptless')
         scriptless.ask('ACL', 'SETUSER', 'default', '-@scripting')
-        full = self.redis('full', '--maxmemory', '1mb', '--maxmemory-policy', 'noeviction')
         evicts = self.redis('evicts', '--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru')
         make_certificates(self.dir / 'pki')
         make_certificates(self.dir / 'other-pki')
@@ -88,7 +87,6 @@ class WrongRedis(unittest.TestCase):
             'wrong-database': (['--store', f'{plain.url}/99'], 'SELECT 99: ERR DB index is out of range'),
             'read-only': (['--store', replica.url], f'this is a replica of 127.0.0.1:{plain.port}'),
             'no-scripts': (['--store', scriptless.url], 'EVAL, a script: NOPERM'),
-            'full-memory': (['--store', full.url], 'raise maxmemory'),
             'evicts': (['--store', evicts.url], 'set maxmemory-policy noeviction'),
             'wrong-ca': (['--store', f'rediss://127.0.0.1:{tls_port}', '--set',
                           f'redis.ca_file={self.dir / "other-pki/ca.crt"}'],

@@ -8,16 +8,29 @@
 #include "common/base/contract.h"
 #include "controlplane/store/redis/url.h"
 
+namespace {
+
+using weir::store::redis::parse_store_url;
+
+/// Whatever is wrong with a URL, the end of its password is told to nobody.
+void check_refusal(std::string_view text) {
+  constexpr std::string_view kSecret = "Zq7-c9xW-secret";
+  const std::size_t at = text.rfind('@');
+  if (at == std::string_view::npos || text.find(kSecret) != std::string_view::npos) return;
+  std::string told(text.substr(0, at));
+  told += kSecret;
+  told += text.substr(at);
+  const auto url = parse_store_url(told);
+  WEIR_ASSERT(url || url.error().message.find(kSecret) == std::string::npos);
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using weir::store::redis::parse_store_url;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto url = parse_store_url(text);
   if (!url) {
-    const std::size_t at = text.rfind('@');
-    const bool shown = at != std::string_view::npos && at > 12 &&
-                       url.error().message.find(text.substr(at - 12, 13)) != std::string::npos;
-    // Schemes and advice hold an '@', too.
-    WEIR_ASSERT(!shown || text.substr(at - 12, 12).find("password") != std::string_view::npos);
+    check_refusal(text);
     return 0;
   }
   const auto again = parse_store_url(url->name);

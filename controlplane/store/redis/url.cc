@@ -171,6 +171,16 @@ bool Parser::addresses() {
   return true;
 }
 
+/// A name, an IPv4 address, or an IPv6 address, which stood in brackets.
+bool is_host(std::string_view host) {
+  const bool v6 = host.find(':') != std::string_view::npos;
+  return !host.empty() && std::all_of(host.begin(), host.end(), [&](char c) {
+    return hex_digit(c) >= 0 || c == '.' ||
+           (v6 ? c == ':'
+               : (c >= 'g' && c <= 'z') || (c >= 'G' && c <= 'Z') || c == '-' || c == '_');
+  });
+}
+
 bool Parser::address(std::string_view text) {
   if (text.empty()) return wrong("an address is missing; write host:port");
   const std::uint16_t standard =
@@ -180,7 +190,7 @@ bool Parser::address(std::string_view text) {
   const auto parsed =
       parse_host_port(has_port ? std::string(text) : fmt::format("{}:{}", text, standard));
   if (!parsed) return wrong(parsed.error().message);
-  if (parsed->host.empty() || parsed->port == 0)
+  if (!is_host(parsed->host) || parsed->port == 0)
     return wrong(
         fmt::format("'{}' cannot be dialled; write host:port with a port from 1 to 65535", text));
   url_.addresses.push_back(*parsed);
